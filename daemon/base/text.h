@@ -1,0 +1,23 @@
+/* Text: formatted messages that replace an older one, growing buffers with a limit. */
+#pragma once
+
+#include "base/util.h"
+
+/* Replaces *text by a formatted message. On lack of memory the old text goes and *text is NULL: a message is never
+ * worth failing for. */
+void text_set(char **text, const char *format, ...) _printf_(2, 3);
+
+/* A copy in which every byte that is not printable ASCII or part of valid UTF-8 is '?': for text that came from
+ * outside and goes to a terminal or a journal. NULL when out of memory. */
+char *text_printable(const char *text);
+
+typedef struct Buffer {
+        char *data; /* NUL-terminated when size > 0 */
+        size_t size;
+        size_t max; /* appending beyond fails with -EFBIG; 0: no limit */
+} Buffer;
+
+int buffer_append(Buffer *buffer, const void *data, size_t size);
+int buffer_append_format(Buffer *buffer, const char *format, ...) _printf_(2, 3);
+/* Empties and frees. */
+void buffer_clear(Buffer *buffer);

@@ -1,0 +1,60 @@
+/* opendepot.yaml: what belongs to the host. Every default is here and in opendepot.yaml(5).
+ *
+ *   upstream:
+ *     github: {apiUrl: https://api.github.com, webUrl: https://github.com}
+ *     hashicorp: {apiUrl: https://api.releases.hashicorp.com, releasesUrl: https://releases.hashicorp.com}
+ *   network: {caFile: /path, userAgent: text, connectTimeout: 30s, stallTimeout: 60s}
+ *   transfers: {parallel: 8, parallelPerHost: 8, maxArtifactSize: 4G, maxDocumentSize: 32M}
+ *   workers: {parallel: 2, timeout: 10m}           parallel omitted: the number of processors
+ *   modules: {maxEntries: 100000, maxUnpackedSize: 2G, maxRatio: 200}
+ *   store: {directoryPath: /path}                  of the default file-system store
+ *   providerHostnames: [registry.terraform.io, registry.opentofu.org]   hostnames the network mirror answers for
+ *   keys:
+ *     - {namespace: hashicorp, fingerprint: <40 or 64 hex digits>, url: https://…}    or file: /path
+ *   allowExpiredKeys: true                         a signature made while its key was valid stays good; a signature by
+ *                                                  a key that has expired since is accepted, as terraform does
+ *   allowWeakHashes: false                         MD5, SHA-1, RIPEMD-160 in signatures
+ *
+ * Durations: whole number and s, m, h; sizes: whole number and optional K, M, G (powers of 1024).
+ */
+#pragma once
+
+#include "base/util.h"
+
+typedef struct KeySetting {
+        char *provider_namespace;
+        char *fingerprint; /* upper-case hexadecimal, the primary key */
+        char *url;         /* exactly one of url and file */
+        char *file;
+} KeySetting;
+
+typedef struct Settings {
+        /* base URLs, without a final slash */
+        char *github_api_url, *github_web_url;
+        char *hashicorp_api_url, *hashicorp_releases_url;
+
+        char *ca_file; /* NULL: the system's */
+        char *user_agent;
+        uint64_t connect_timeout_usec;
+        uint64_t stall_timeout_usec; /* less than one byte per second for this long ends a transfer */
+
+        unsigned transfers_parallel, transfers_parallel_per_host;
+        uint64_t artifact_size_max, document_size_max;
+
+        unsigned workers_parallel;
+        uint64_t worker_timeout_usec;
+
+        uint64_t module_entries_max, module_unpacked_size_max, module_ratio_max;
+
+        char *store_directory; /* NULL: "store" in the state directory */
+        char **provider_hostnames;
+
+        KeySetting *keys;
+        size_t n_keys;
+        bool allow_expired_keys, allow_weak_hashes;
+} Settings;
+
+/* The defaults alone. Returns 0 or -ENOMEM. */
+int settings_new(Settings **ret);
+Settings *settings_free(Settings *settings);
+DEFINE_CLEANUP(Settings *, settings_free)

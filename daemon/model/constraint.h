@@ -1,0 +1,14 @@
+/* Version constraints as hashicorp/go-version understands them: "OP VERSION, OP VERSION", all of which must hold. */
+#pragma once
+
+#include "base/util.h"
+#include "model/version.h"
+
+typedef struct Constraint Constraint;
+
+/* Returns 0, -EINVAL (then *ret_error_offset, which may be NULL, is the byte where the bad part starts) or -ENOMEM. */
+int constraint_parse(const char *text, Constraint **ret, size_t *ret_error_offset);
+Constraint *constraint_free(Constraint *constraint);
+DEFINE_CLEANUP(Constraint *, constraint_free)
+
+bool constraint_matches(const Constraint *constraint, const Version *version);

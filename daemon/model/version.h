@@ -1,0 +1,26 @@
+/* Versions as hashicorp/go-version understands them (its version.go; protocols: "Version constraints"): any number of
+ * dotted segments, optional pre-release and metadata, a leading "v" accepted. */
+#pragma once
+
+#include "base/util.h"
+
+typedef struct Version Version;
+
+/* Returns 0, -EINVAL for text that is no version (or longer than 256 bytes), or -ENOMEM. */
+int version_parse(const char *text, Version **ret);
+Version *version_free(Version *version);
+DEFINE_CLEANUP(Version *, version_free)
+
+/* The normalised text: no "v", padded to three segments, no leading zeros, metadata kept ("v17.03-ce" gives
+ * "17.3.0-ce"). Owned by the version. */
+const char *version_string(const Version *version);
+bool version_is_prerelease(const Version *version);
+size_t version_n_segments(const Version *version);          /* after padding */
+uint64_t version_segment(const Version *version, size_t i); /* 0 beyond the last */
+const char *version_prerelease(const Version *version);     /* "" if none */
+
+/* Less than, equal to or greater than zero, by go-version's order (metadata ignored, its quirks included). */
+int version_compare(const Version *a, const Version *b);
+
+/* A total order for sorting: version_compare(), then the normalised text bytewise. */
+int version_order(const Version *a, const Version *b);

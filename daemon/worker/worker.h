@@ -1,0 +1,115 @@
+/* The daemon's side of opendepot-worker: one process per job, opened descriptors in, one bounded report out.
+ *
+ * A job's descriptors and description go over a SOCK_SEQPACKET pair; the report comes back on it as one JSON document of at
+ * most WORKER_REPORT_SIZE_MAX bytes that is schema-checked like any hostile input. The process is watched by pidfd,
+ * has a wall-clock limit, and is ended with SIGTERM and, two seconds later, SIGKILL. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "base/util.h"
+#include "model/depot.h"
+
+#define WORKER_REPORT_SIZE_MAX (64 * KIB)
+#define WORKER_KEYRINGS_MAX 8
+
+typedef struct WorkerPool WorkerPool;
+typedef struct WorkerJob WorkerJob;
+
+typedef enum WorkerKind {
+        WORKER_HASH_ZIP,  /* provider zip: sha256 and h1 of the file, fsync of its descriptor */
+        WORKER_REPACK,    /* module archive in, deterministic archive and README out */
+        WORKER_SIGNATURE, /* detached OpenPGP signature by gpgv */
+        _WORKER_KIND_MAX,
+} WorkerKind;
+
+typedef enum WorkerResult {
+        WORKER_OK,        /* done; for a signature: a verdict was reached, see `signature` */
+        WORKER_REFUSED,   /* the input is bad: `message` says what and where; trying again gives the same */
+        WORKER_FAILED,    /* the job could not be done: crash, time limit, out of disk, bad report; `message` says why */
+        WORKER_CANCELLED,
+        _WORKER_RESULT_MAX,
+} WorkerResult;
+
+typedef enum SignatureVerdict {
+        SIGNATURE_GOOD,
+        SIGNATURE_BAD,         /* does not match the data, or is malformed */
+        SIGNATURE_UNKNOWN_KEY, /* made by a key that is not in the keyrings */
+        SIGNATURE_WRONG_KEY,   /* good, but the primary fingerprint is not a pinned one */
+        SIGNATURE_EXPIRED,     /* refused by policy: the key or signature has expired */
+        SIGNATURE_REVOKED,
+        SIGNATURE_WEAK_HASH,   /* refused by policy */
+        _SIGNATURE_VERDICT_MAX,
+        _SIGNATURE_VERDICT_INVALID = -EINVAL,
+} SignatureVerdict;
+
+const char *signature_verdict_to_string(SignatureVerdict verdict);
+
+/* Descriptors are taken over by worker_pool_submit(), whatever it returns. Unused ones are -EBADF. */
+typedef struct WorkerRequest {
+        WorkerKind kind;
+        int input_fd;  /* hash-zip: opened read-write so that it can be fsynced; repack: archive; signature: the data */
+        int output_fd; /* repack: empty file opened for writing; fsynced by the worker */
+
+        /* repack */
+        int readme_fd; /* empty file for the README of the top directory */
+        FileFormat file_format;
+
+        /* signature */
+        int signature_fd;
+        int keyring_fds[WORKER_KEYRINGS_MAX]; /* armored or binary */
+        size_t n_keyrings;
+        char *const *fingerprints; /* pinned primary fingerprints, upper case; borrowed during the call */
+        bool allow_expired_keys, allow_weak_hashes;
+} WorkerRequest;
+
+#define WORKER_REQUEST_INIT(k)                                                                                \
+        (WorkerRequest) {                                                                                     \
+                .kind = (k), .input_fd = -EBADF, .output_fd = -EBADF, .readme_fd = -EBADF,                    \
+                .signature_fd = -EBADF,                                                                       \
+        }
+
+/* Only what the kind of job gives is set. Owned by the pool, valid during the callback. */
+typedef struct WorkerReport {
+        WorkerResult result;
+        char *message;                      /* for people, printable; NULL when WORKER_OK */
+
+        uint64_t size;                      /* hash-zip: of the input; repack: of the output */
+        char sha256[65];                    /* the same file */
+        char h1[64];                        /* "h1:…" of the zip's content, or of the module tree */
+
+        char commit[65];                    /* repack: from the pax header, "" if there is none */
+        uint64_t n_entries, unpacked_size;
+        uint64_t readme_size;               /* 0: no README */
+
+        SignatureVerdict signature;
+        char primary_fingerprint[65];       /* "" if unknown */
+        char signing_fingerprint[65];
+        uint64_t signed_at;                 /* seconds since the epoch */
+        unsigned hash_algorithm;            /* RFC 9580 section 9.5 */
+        bool key_expired;                   /* good and accepted, but the key has expired since */
+} WorkerReport;
+
+typedef void (*WorkerDone)(const WorkerReport *report, void *userdata);
+
+typedef struct WorkerLimits {
+        unsigned parallel;
+        uint64_t timeout_usec;
+        uint64_t entries_max, unpacked_size_max, ratio_max; /* of archives */
+        uint64_t artifact_size_max;                         /* bytes a job may write */
+} WorkerLimits;
+
+/* `program` is the path of opendepot-worker. */
+int worker_pool_new(sd_event *event, const char *program, const WorkerLimits *limits, WorkerPool **ret);
+/* Kills what runs; every outstanding callback is called with WORKER_CANCELLED first. */
+WorkerPool *worker_pool_free(WorkerPool *pool);
+DEFINE_CLEANUP(WorkerPool *, worker_pool_free)
+/* For jobs that start from now on. */
+void worker_pool_set_limits(WorkerPool *pool, const WorkerLimits *limits);
+unsigned worker_pool_n_running(const WorkerPool *pool);
+
+/* Queues the job; `done` is called exactly once, from the loop and never from within this call, unless cancelled.
+ * *ret (may be NULL) is valid until then. */
+int worker_pool_submit(WorkerPool *pool, WorkerRequest *request, WorkerDone done, void *userdata, WorkerJob **ret);
+/* Forgets the job: `done` is not called, a running process is killed. Returns NULL. */
+WorkerJob *worker_job_cancel(WorkerJob *job);
