@@ -1,0 +1,147 @@
+#include "base/json.h"
+
+#include <limits.h>
+
+int json_parse(const char *data, size_t size, json_object **ret, const char **ret_error) {
+        struct json_tokener *tokener;
+        json_object *object;
+        const char *error = NULL;
+
+        if (size > INT_MAX) {
+                error = "too large";
+                goto fail;
+        }
+        tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+        if (!tokener)
+                return -ENOMEM;
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+
+        object = json_tokener_parse_ex(tokener, data, (int) size);
+        if (!object) {
+                enum json_tokener_error code = json_tokener_get_error(tokener);
+
+                error = code == json_tokener_continue ? "truncated" :
+                        code == json_tokener_success  ? "null document" :
+                                                        json_tokener_error_desc(code);
+        } else
+                /* The strict mode lets white space follow, but not text. */
+                for (size_t i = json_tokener_get_parse_end(tokener); i < size; i++)
+                        if (!strchr(" \t\r\n", data[i]) || data[i] == '\0') {
+                                json_object_put(object);
+                                error = "text after the document";
+                                break;
+                        }
+        json_tokener_free(tokener);
+        if (error)
+                goto fail;
+        *ret = object;
+        return 0;
+
+fail:
+        if (ret_error)
+                *ret_error = error;
+        return -EBADMSG;
+}
+
+static int get_member(json_object *object, const char *key, enum json_type type, json_object **ret) {
+        json_object *value;
+
+        if (!json_object_is_type(object, json_type_object))
+                return -EBADMSG;
+        if (!json_object_object_get_ex(object, key, &value) || !value)
+                return 0;
+        if (!json_object_is_type(value, type))
+                return -EBADMSG;
+        *ret = value;
+        return 1;
+}
+
+int json_get_string(json_object *object, const char *key, const char **ret) {
+        json_object *value;
+        int r = get_member(object, key, json_type_string, &value);
+
+        if (r <= 0)
+                return r;
+        if (strlen(json_object_get_string(value)) != (size_t) json_object_get_string_len(value))
+                return -EBADMSG;
+        *ret = json_object_get_string(value);
+        return 1;
+}
+
+int json_get_bool(json_object *object, const char *key, bool *ret) {
+        json_object *value;
+        int r = get_member(object, key, json_type_boolean, &value);
+
+        if (r > 0)
+                *ret = json_object_get_boolean(value);
+        return r;
+}
+
+int json_get_uint64(json_object *object, const char *key, uint64_t *ret) {
+        json_object *value;
+        int r = get_member(object, key, json_type_int, &value);
+
+        if (r <= 0)
+                return r;
+        if (json_object_get_int64(value) < 0)
+                return -EBADMSG;
+        *ret = json_object_get_uint64(value);
+        return 1;
+}
+
+int json_get_array(json_object *object, const char *key, json_object **ret) {
+        return get_member(object, key, json_type_array, ret);
+}
+
+int json_get_object(json_object *object, const char *key, json_object **ret) {
+        return get_member(object, key, json_type_object, ret);
+}
+
+int json_set(json_object *object, const char *key, json_object *value) {
+        if (!value)
+                return -ENOMEM;
+        if (json_object_object_add(object, key, value) < 0) {
+                json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+int json_set_string(json_object *object, const char *key, const char *value) {
+        return value ? json_set(object, key, json_object_new_string(value)) : 0;
+}
+
+int json_set_uint64(json_object *object, const char *key, uint64_t value) {
+        return json_set(object, key, json_object_new_uint64(value));
+}
+
+int json_set_bool(json_object *object, const char *key, bool value) {
+        return json_set(object, key, json_object_new_boolean(value));
+}
+
+int json_append(json_object *array, json_object *value) {
+        if (!value)
+                return -ENOMEM;
+        if (json_object_array_add(array, value) < 0) {
+                json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+char *json_format(json_object *object, bool pretty) {
+        int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
+                (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN);
+        size_t length;
+        const char *text = json_object_to_json_string_length(object, flags, &length);
+        char *copy;
+
+        if (!text)
+                return NULL;
+        copy = malloc(length + 2);
+        if (!copy)
+                return NULL;
+        memcpy(copy, text, length);
+        memcpy(copy + length, "\n", 2);
+        return copy;
+}
