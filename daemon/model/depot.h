@@ -4,6 +4,7 @@
 
 #include "base/util.h"
 #include "model/constraint.h"
+#include "model/package.h"
 
 typedef enum FileFormat {
         FILE_FORMAT_ZIP,
@@ -43,14 +44,9 @@ typedef struct StorageConfig {
  * default store. NULL when out of memory. */
 char *storage_config_identity(const StorageConfig *storage);
 
-typedef enum EntryKind {
-        ENTRY_MODULE,
-        ENTRY_PROVIDER,
-} EntryKind;
-
 /* One element of moduleConfigs or providerConfigs with everything inherited that it does not say itself. */
 typedef struct DepotEntry {
-        EntryKind kind;
+        PackageKind kind;
         unsigned line, column;             /* where it stands in its file */
         char *name;                        /* module: repository name; provider: type */
         Constraint *constraint;            /* NULL: every version */

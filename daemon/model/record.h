@@ -1,0 +1,100 @@
+/* record.json: what the store knows of one package, and its commit point. Format 1:
+ *
+ *   {"format": 1, "kind": "provider", "package": "hashicorp/aws", "source": "hashicorp:terraform-provider-aws",
+ *    "versions": {"5.80.0": {"state": "published", "publishedAt": "2026-…Z", "tag": "5.80.0",
+ *        "signature": {"key": "C874…", "subkey": "374E…", "signedAt": "…Z", "hash": 8, "keyExpired": false},
+ *        "scan": "not scanned",
+ *        "artifacts": {"linux_amd64": {"file": "terraform-provider-aws_5.80.0_linux_amd64.zip", "size": 1,
+ *                                      "sha256": "…", "h1": "h1:…"}}}}}
+ *
+ * A module has "commit" beside "tag", no "signature", and its one artifact under "module". Members that are not known
+ * (written by a newer version) are kept as they are when the record is written again. */
+#pragma once
+
+#include "base/json.h"
+#include "base/util.h"
+#include "model/package.h"
+#include "model/version.h"
+
+#define RECORD_FILE "record.json"
+#define RECORD_SIZE_MAX (64 * MIB)
+
+/* The life of a version. The record holds only those marked (r), the others are states of the running daemon. */
+typedef enum VersionState {
+        VERSION_PLANNED,
+        VERSION_FETCHING,
+        VERSION_VERIFYING,
+        VERSION_REPACKING,
+        VERSION_SCANNING,
+        VERSION_STORING,
+        VERSION_PUBLISHED, /* (r) */
+        VERSION_HELD,      /* (r) */
+        VERSION_FAILED,
+        VERSION_WITHDRAWN,
+        VERSION_PRUNING,   /* (r) no longer served; its artifacts are being removed */
+        _VERSION_STATE_MAX,
+        _VERSION_STATE_INVALID = -EINVAL,
+} VersionState;
+
+const char *version_state_to_string(VersionState state); /* "planned", "fetching", … */
+VersionState version_state_from_string(const char *string);
+
+typedef struct RecordArtifact {
+        char *platform; /* "linux_amd64"; NULL for a module */
+        char *file;     /* name in the package's directory */
+        uint64_t size;
+        char sha256[65];
+        char h1[64];
+} RecordArtifact;
+
+typedef struct RecordVersion {
+        Version *version;
+        VersionState state;
+        char *reason;              /* held, pruning: why; else NULL */
+        uint64_t published_usec;
+        char *tag, *commit;        /* may be NULL */
+
+        char *key_fingerprint, *subkey_fingerprint; /* NULL: unsigned (modules) */
+        uint64_t signed_usec;
+        unsigned hash_algorithm;
+        bool key_expired;
+
+        char *scan;                /* summary, "not scanned" */
+        RecordArtifact *artifacts; /* sorted by platform */
+        size_t n_artifacts;
+        json_object *unknown;      /* members of a newer format; NULL if none */
+} RecordVersion;
+
+typedef struct Record {
+        PackageKind kind;
+        char *package;             /* as people name it */
+        char *source;              /* where the versions come from */
+        RecordVersion **versions;  /* newest first */
+        size_t n_versions;
+        json_object *unknown;
+} Record;
+
+int record_new(PackageKind kind, const char *package, const char *source, Record **ret);
+Record *record_free(Record *record);
+DEFINE_CLEANUP(Record *, record_free)
+RecordVersion *record_version_free(RecordVersion *version);
+DEFINE_CLEANUP(RecordVersion *, record_version_free)
+/* A new version without artifacts, VERSION_PUBLISHED; parses `text`. */
+int record_version_new(const char *text, RecordVersion **ret);
+
+/* Strict: every name is checked with names.h, every digest for its form; a bad document gives -EBADMSG and *ret_error
+ * (may be NULL) a message to be freed. */
+int record_parse(const char *data, size_t size, Record **ret, char **ret_error);
+/* The document, pretty; NULL when out of memory. */
+char *record_format(const Record *record);
+
+RecordVersion *record_find(const Record *record, const Version *version);
+/* Puts the version in (replacing one with the same text, which is freed), keeping the order; takes it over on success. */
+int record_put(Record *record, RecordVersion *version);
+void record_remove(Record *record, const Version *version);
+
+RecordArtifact *record_version_find_artifact(const RecordVersion *version, const char *platform);
+/* Adds or replaces; takes over the strings of *artifact (left empty) whatever happens. */
+int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact);
+/* A deep copy, for changing a version without touching the record before the store has it. */
+int record_version_copy(const RecordVersion *version, RecordVersion **ret);

@@ -1,0 +1,47 @@
+/* What an upstream offers: the releases of one module or provider, as discovery read them. */
+#pragma once
+
+#include "base/json.h"
+#include "base/util.h"
+#include "model/version.h"
+
+typedef struct Release {
+        Version *version;
+        char *tag;               /* as upstream writes it: "v5.80.0"; for providers the version's own text "5.80.0" */
+        uint64_t created_usec;   /* 0: unknown */
+        bool withdrawn;
+        char *withdrawn_message; /* may be NULL */
+
+        /* providers */
+        char **platforms;        /* "linux_amd64", sorted, each once */
+        char *shasums_file;      /* last path segment; NULL: upstream names none */
+        char **signature_files;  /* last path segments, in upstream's order */
+} Release;
+
+typedef struct ReleaseList {
+        Release *releases;
+        size_t n_releases;
+        size_t n_skipped; /* drafts, tags that are no version, other license classes */
+} ReleaseList;
+
+ReleaseList *release_list_free(ReleaseList *list);
+DEFINE_CLEANUP(ReleaseList *, release_list_free)
+
+/* Takes over the members of *release (left empty), whatever happens. */
+int release_list_append(ReleaseList *list, Release *release);
+void release_clear(Release *release);
+
+/* Moves all releases of *other to the end. */
+int release_list_join(ReleaseList *list, ReleaseList *other);
+
+/* Newest version first; of releases with the same normalised version only one stays: the one whose tag is the
+ * version's text itself or "v" + text, else the first that was listed. */
+void release_list_normalize(ReleaseList *list);
+
+/* Binary search by version text after release_list_normalize(); NULL if absent. */
+const Release *release_list_find(const ReleaseList *list, const Version *version);
+
+/* The compact form that is cached between polls. */
+json_object *release_list_to_json(const ReleaseList *list);
+/* -EBADMSG when the document is not such a list. */
+int release_list_from_json(json_object *array, ReleaseList **ret);
