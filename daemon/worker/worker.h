@@ -51,8 +51,12 @@ typedef struct WorkerRequest {
         int input_fd;  /* hash-zip: opened read-write so that it can be fsynced; repack: archive; signature: the data */
         int output_fd; /* repack: empty file opened for writing; fsynced by the worker */
 
+        /* hash-zip */
+        bool hash_file; /* the sha256 of the file too: for a file whose bytes were not hashed while they arrived */
+
         /* repack */
-        int readme_fd; /* empty file for the README of the top directory */
+        int scratch_fd; /* empty file without a name (O_TMPFILE), opened read-write: holds the unpacked content */
+        int readme_fd;  /* empty file for the README of the top directory; -EBADF: not wanted */
         FileFormat file_format;
 
         /* signature */
@@ -65,17 +69,18 @@ typedef struct WorkerRequest {
 
 #define WORKER_REQUEST_INIT(k)                                                                                \
         (WorkerRequest) {                                                                                     \
-                .kind = (k), .input_fd = -EBADF, .output_fd = -EBADF, .readme_fd = -EBADF,                    \
-                .signature_fd = -EBADF,                                                                       \
+                .kind = (k), .input_fd = -EBADF, .output_fd = -EBADF, .scratch_fd = -EBADF,                   \
+                .readme_fd = -EBADF, .signature_fd = -EBADF,                                                  \
         }
 
 /* Only what the kind of job gives is set. Owned by the pool, valid during the callback. */
 typedef struct WorkerReport {
         WorkerResult result;
-        char *message;                      /* for people, printable; NULL when WORKER_OK */
+        char *message;                      /* for people, printable; NULL when WORKER_OK, except that it says what
+                                               is wrong with a signature that is not good */
 
         uint64_t size;                      /* hash-zip: of the input; repack: of the output */
-        char sha256[65];                    /* the same file */
+        char sha256[65];                    /* the same file; hash-zip: "" unless hash_file was asked for */
         char h1[64];                        /* "h1:…" of the zip's content, or of the module tree */
 
         char commit[65];                    /* repack: from the pax header, "" if there is none */
