@@ -4,6 +4,9 @@
 #include "base/util.h"
 #include "model/version.h"
 
+/* The most terms a constraint may have. */
+#define CONSTRAINT_TERMS_MAX 256
+
 typedef struct Constraint Constraint;
 
 /* Returns 0, -EINVAL (then *ret_error_offset, which may be NULL, is the byte where the bad part starts) or -ENOMEM. */

@@ -13,9 +13,9 @@ typedef enum FileFormat {
         _FILE_FORMAT_INVALID = -EINVAL,
 } FileFormat;
 
-const char *file_format_to_string(FileFormat format);    /* as in documents: "zip", "tar" */
+const char *file_format_to_string(FileFormat format); /* as in documents: "zip", "tar" */
 FileFormat file_format_from_string(const char *string);
-const char *file_format_suffix(FileFormat format);       /* "zip", "tar.gz" */
+const char *file_format_suffix(FileFormat format); /* "zip", "tar.gz" */
 
 typedef enum StorageBackend {
         STORAGE_FILE_SYSTEM,
@@ -26,15 +26,16 @@ typedef enum StorageBackend {
         _STORAGE_BACKEND_INVALID = -EINVAL,
 } StorageBackend;
 
-const char *storage_backend_to_string(StorageBackend backend); /* "fileSystem", "s3", "azureStorage", "gcs" */
+const char *storage_backend_to_string(
+        StorageBackend backend); /* "fileSystem", "s3", "azureStorage", "gcs" */
 
 typedef struct StorageConfig {
         StorageBackend backend;
-        char *directory_path;      /* fileSystem; NULL: the default store in the state directory */
-        char *bucket;              /* s3, gcs */
-        char *region, *key;        /* s3; key is an optional prefix */
+        char *directory_path; /* fileSystem; NULL: the default store in the state directory */
+        char *bucket;         /* s3, gcs */
+        char *region, *key;   /* s3; key is an optional prefix */
         char *account_name, *account_url, *subscription_id, *resource_group; /* azureStorage */
-        bool presign_set;          /* a presign block was given */
+        bool presign_set;                                                    /* a presign block was given */
         bool presign_enabled;
         uint64_t presign_ttl_usec;
         bool presign_fallback_to_proxy;
@@ -43,42 +44,47 @@ typedef struct StorageConfig {
 /* One address of a store, equal for equal stores: "fileSystem:/srv/opendepot", "s3:bucket/prefix"; "fileSystem:" is the
  * default store. NULL when out of memory. */
 char *storage_config_identity(const StorageConfig *storage);
+/* Replaces *to by a deep copy. Returns 0 or -ENOMEM, then *to is unchanged. */
+int storage_config_copy(StorageConfig *to, const StorageConfig *from);
+void storage_config_clear(StorageConfig *storage);
 
 /* One element of moduleConfigs or providerConfigs with everything inherited that it does not say itself. */
 typedef struct DepotEntry {
         PackageKind kind;
-        unsigned line, column;             /* where it stands in its file */
-        char *name;                        /* module: repository name; provider: type */
-        Constraint *constraint;            /* NULL: every version */
-        char *constraint_text;             /* as written; NULL if omitted */
-        uint64_t version_history_limit;    /* 0: none */
+        unsigned line, column;          /* where it stands in its file */
+        char *name;                     /* module: repository name; provider: type */
+        Constraint *constraint;         /* NULL: every version */
+        char *constraint_text;          /* as written; NULL if omitted */
+        uint64_t version_history_limit; /* 0: none */
         StorageConfig storage;
         bool use_authenticated_client;
 
         /* modules */
-        char *system;                      /* `provider:`, the system of the module address */
+        char *system; /* `provider:`, the system of the module address */
         char *repo_owner;
-        char *repo_url;                    /* NULL: https://github.com/<repoOwner>/<name> */
+        char *repo_url; /* NULL: https://github.com/<repoOwner>/<name> */
         FileFormat file_format;
-        bool immutable;                    /* default true */
+        bool immutable; /* default true */
 
         /* providers */
-        char *provider_namespace;          /* default "hashicorp" */
-        char **operating_systems;          /* NULL or {"*"}: all */
+        char *provider_namespace; /* default "hashicorp" */
+        char **operating_systems; /* NULL or {"*"}: all */
         char **architectures;
         char *source_repository;
 } DepotEntry;
 
+void depot_entry_clear(DepotEntry *entry);
+
 typedef struct Depot {
         unsigned n_ref;
-        char *name;                        /* metadata.name */
-        char *registry_namespace;          /* metadata.namespace, default "default" */
-        char *file;                        /* path of its file and its line there, for messages */
+        char *name;               /* metadata.name */
+        char *registry_namespace; /* metadata.namespace, default "default" */
+        char *file;               /* path of its file and its line there, for messages */
         unsigned line;
-        DepotEntry *entries;               /* in the order of the document, modules first */
+        DepotEntry *entries; /* in the order of the document, modules first */
         size_t n_entries;
-        uint64_t polling_interval_usec;    /* 0: reconcile once, at start and on request */
-        char digest[65];                   /* SHA-256 of the canonical content: equal if nothing that matters changed */
+        uint64_t polling_interval_usec; /* 0: reconcile once, at start and on request */
+        char digest[65]; /* SHA-256 of the canonical content: equal if nothing that matters changed */
 } Depot;
 
 Depot *depot_ref(Depot *depot);

@@ -31,7 +31,7 @@ typedef enum VersionState {
         VERSION_HELD,      /* (r) */
         VERSION_FAILED,
         VERSION_WITHDRAWN,
-        VERSION_PRUNING,   /* (r) no longer served; its artifacts are being removed */
+        VERSION_PRUNING, /* (r) no longer served; its artifacts are being removed */
         _VERSION_STATE_MAX,
         _VERSION_STATE_INVALID = -EINVAL,
 } VersionState;
@@ -50,9 +50,9 @@ typedef struct RecordArtifact {
 typedef struct RecordVersion {
         Version *version;
         VersionState state;
-        char *reason;              /* held, pruning: why; else NULL */
+        char *reason; /* held, pruning: why; else NULL */
         uint64_t published_usec;
-        char *tag, *commit;        /* may be NULL */
+        char *tag, *commit; /* may be NULL */
 
         char *key_fingerprint, *subkey_fingerprint; /* NULL: unsigned (modules) */
         uint64_t signed_usec;
@@ -62,14 +62,14 @@ typedef struct RecordVersion {
         char *scan;                /* summary, "not scanned" */
         RecordArtifact *artifacts; /* sorted by platform */
         size_t n_artifacts;
-        json_object *unknown;      /* members of a newer format; NULL if none */
+        json_object *unknown; /* members of a newer format; NULL if none */
 } RecordVersion;
 
 typedef struct Record {
         PackageKind kind;
-        char *package;             /* as people name it */
-        char *source;              /* where the versions come from */
-        RecordVersion **versions;  /* newest first */
+        char *package;            /* as people name it */
+        char *source;             /* where the versions come from */
+        RecordVersion **versions; /* newest first */
         size_t n_versions;
         json_object *unknown;
 } Record;

@@ -7,15 +7,15 @@
 
 typedef struct Release {
         Version *version;
-        char *tag;               /* as upstream writes it: "v5.80.0"; for providers the version's own text "5.80.0" */
-        uint64_t created_usec;   /* 0: unknown */
+        char *tag; /* as upstream writes it: "v5.80.0"; for providers the version's own text "5.80.0" */
+        uint64_t created_usec; /* 0: unknown */
         bool withdrawn;
         char *withdrawn_message; /* may be NULL */
 
         /* providers */
-        char **platforms;        /* "linux_amd64", sorted, each once */
-        char *shasums_file;      /* last path segment; NULL: upstream names none */
-        char **signature_files;  /* last path segments, in upstream's order */
+        char **platforms;       /* "linux_amd64", sorted, each once */
+        char *shasums_file;     /* last path segment; NULL: upstream names none */
+        char **signature_files; /* last path segments, in upstream's order */
 } Release;
 
 typedef struct ReleaseList {
