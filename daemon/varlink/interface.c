@@ -231,14 +231,14 @@ static SD_VARLINK_DEFINE_METHOD(ListVersions,
         SD_VARLINK_DEFINE_INPUT(version, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(versions, Version, SD_VARLINK_ARRAY));
 
-static SD_VARLINK_DEFINE_METHOD_FULL(Plan, SD_VARLINK_METHOD_MORE,
+static SD_VARLINK_DEFINE_METHOD_FULL(Plan, SD_VARLINK_REQUIRES_MORE,
         SD_VARLINK_DEFINE_INPUT(depot, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("One event of type plan for each package (package in state failed where upstream could not "
                                  "be asked), then one of type done"),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(event, Event, 0));
 
-static SD_VARLINK_DEFINE_METHOD_FULL(Sync, SD_VARLINK_METHOD_MORE,
+static SD_VARLINK_DEFINE_METHOD_FULL(Sync, SD_VARLINK_SUPPORTS_MORE,
         SD_VARLINK_FIELD_COMMENT("Only this depot; with none of depot and package, everything"),
         SD_VARLINK_DEFINE_INPUT(depot, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
@@ -255,7 +255,7 @@ static SD_VARLINK_DEFINE_METHOD(Reload,
         SD_VARLINK_FIELD_COMMENT("What was refused; everything else is in force"),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(problems, Problem, SD_VARLINK_ARRAY));
 
-static SD_VARLINK_DEFINE_METHOD_FULL(Subscribe, SD_VARLINK_METHOD_MORE,
+static SD_VARLINK_DEFINE_METHOD_FULL(Subscribe, SD_VARLINK_REQUIRES_MORE,
         SD_VARLINK_FIELD_COMMENT("Every event from now on; the first, of type accepted, says that the subscription stands"),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(event, Event, 0));
 
