@@ -1,0 +1,374 @@
+#include "fetch/download.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/sha256.h"
+
+#define META_SIZE_MAX (16 * KIB)
+
+/* Reads what an earlier try has left; runs in a thread and owns itself when the download is cancelled meanwhile. */
+typedef struct Resume {
+        Download *download; /* NULL: cancelled */
+        int fd;
+        Sha256 sha256;
+        uint64_t size;
+} Resume;
+
+struct Download {
+        Fetcher *fetcher;
+        Transfer *transfer;
+        Resume *resume;
+
+        int staging_fd;
+        char *url, *name, *part, *meta;
+        char expected_sha256[SHA256_HEX_SIZE]; /* "": unknown */
+        uint64_t size_max;
+        void (*on_done)(const DownloadReport *report, void *userdata);
+        void *userdata;
+
+        int fd;
+        Sha256 sha256;
+        uint64_t received;
+        char *etag;   /* strong, of what is in the file; NULL: cannot be continued */
+        bool resumed; /* what is in the file came from more than one answer */
+        int error;    /* of the staging directory */
+};
+
+static const FetchSink download_sink;
+
+static Download *download_free(Download *download) {
+        transfer_cancel(download->transfer);
+        if (download->resume)
+                download->resume->download = NULL;
+        close_fd(download->fd);
+        free(download->url);
+        free(download->name);
+        free(download->part);
+        free(download->meta);
+        free(download->etag);
+        free(download);
+        return NULL;
+}
+
+Download *download_cancel(Download *download) {
+        return download ? download_free(download) : NULL;
+}
+
+uint64_t download_received(const Download *download) {
+        return download->received;
+}
+
+/* The state beside the file */
+
+static void forget_meta(Download *download) {
+        free(TAKE_PTR(download->etag));
+        (void) unlinkat(download->staging_fd, download->meta, 0);
+}
+
+static int write_meta(Download *download) {
+        _cleanup_(json_unrefp) json_object *object = json_object_new_object();
+        _cleanup_free_ char *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!object || json_set_string(object, "url", download->url) < 0 ||
+                json_set_string(object, "etag", download->etag) < 0)
+                return -ENOMEM;
+        text = json_format(object, false);
+        if (!text)
+                return -ENOMEM;
+        fd = openat(download->staging_fd, download->meta,
+                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+        return fd < 0 ? negative_errno() : fs_write_all(fd, text, strlen(text));
+}
+
+/* The ETag with which the file may be continued, NULL if it may not. */
+static char *read_meta(const Download *download) {
+        _cleanup_(json_unrefp) json_object *object = NULL;
+        _cleanup_free_ char *data = NULL;
+        const char *url = NULL, *etag = NULL;
+        size_t size;
+
+        if (fs_read_file(download->staging_fd, download->meta, META_SIZE_MAX, &data, &size) < 0 ||
+                json_parse(data, size, &object, NULL) < 0 || json_get_string(object, "url", &url) <= 0 ||
+                json_get_string(object, "etag", &etag) <= 0 || !streq(url, download->url) || etag[0] != '"')
+                return NULL;
+        return strdup(etag);
+}
+
+/* The end */
+
+static void download_end(Download *download, DownloadReport *report) {
+        void (*on_done)(const DownloadReport *, void *) = download->on_done;
+        void *userdata = download->userdata;
+        _cleanup_close_ int fd = TAKE_FD(download->fd);
+
+        report->fd = fd;
+        report->size = download->received;
+        download_free(download);
+        on_done(report, userdata);
+}
+
+static void download_end_locally(Download *download, int error) {
+        _cleanup_free_ char *message = NULL;
+        DownloadReport report = { .result = DOWNLOAD_LOCAL, .error = error };
+
+        text_set(&message, "cannot write to the staging directory: %s", strerror(-error));
+        report.message = message;
+        /* A full disk is not made better by what cannot be finished. */
+        if (error == -ENOSPC || error == -EDQUOT) {
+                (void) unlinkat(download->staging_fd, download->part, 0);
+                forget_meta(download);
+        }
+        download_end(download, &report);
+}
+
+static int download_begin(Download *download);
+
+/* Throws away what is there and fetches it whole. Returns false when even that cannot be started. */
+static bool download_restart(Download *download) {
+        forget_meta(download);
+        download->received = 0;
+        download->resumed = false;
+        return download_begin(download) >= 0;
+}
+
+static void download_complete(Download *download) {
+        DownloadReport report = { .result = DOWNLOAD_OK };
+        _cleanup_free_ char *message = NULL;
+
+        sha256_finish_hex(&download->sha256, report.sha256);
+        if (download->expected_sha256[0] && !streq(report.sha256, download->expected_sha256)) {
+                /* Damage may be ours: a file that an interrupted machine left is not above suspicion. */
+                if (download->resumed && download_restart(download))
+                        return;
+                (void) unlinkat(download->staging_fd, download->part, 0);
+                forget_meta(download);
+                report.result = DOWNLOAD_MISMATCH;
+                text_set(&message, "%s: expected SHA-256 %s, received %s", download->url,
+                        download->expected_sha256, report.sha256);
+                report.message = message;
+                download_end(download, &report);
+                return;
+        }
+        if (renameat(download->staging_fd, download->part, download->staging_fd, download->name) < 0) {
+                download_end_locally(download, negative_errno());
+                return;
+        }
+        forget_meta(download);
+        download_end(download, &report);
+}
+
+static void on_transfer_done(const FetchResponse *response, void *userdata) {
+        Download *download = userdata;
+        DownloadReport report = {
+                .result = DOWNLOAD_FAILED,
+                .fetch = response->result,
+                .message = response->error,
+                .not_before_usec = response->not_before_usec,
+        };
+
+        download->transfer = NULL;
+        if (response->result == FETCH_OK) {
+                download_complete(download);
+                return;
+        }
+        if (download->error < 0) {
+                download_end_locally(download, download->error);
+                return;
+        }
+        /* The server did not continue where it was asked to (a wrong Content-Range, or 416). */
+        if (download->resumed && (response->result == FETCH_ABORTED || response->status == 416) &&
+                download_restart(download))
+                return;
+        if (response->result == FETCH_ABORTED)
+                report.message = "the server answered with another range than it was asked for";
+        download_end(download, &report);
+}
+
+/* The sink */
+
+static void on_try(void *userdata, uint64_t *ret_offset, const char **ret_if_range) {
+        Download *download = userdata;
+
+        if (!download->etag || download->received == 0)
+                return;
+        *ret_offset = download->received;
+        *ret_if_range = download->etag;
+}
+
+static int on_start(const FetchStart *start, void *userdata) {
+        Download *download = userdata;
+        int r;
+
+        if (start->offset > 0) {
+                download->resumed = true;
+                return 0;
+        }
+
+        sha256_start(&download->sha256);
+        download->received = 0;
+        download->resumed = false;
+        forget_meta(download);
+        if (ftruncate(download->fd, 0) < 0 || lseek(download->fd, 0, SEEK_SET) < 0) {
+                download->error = negative_errno();
+                return download->error;
+        }
+        if (download->expected_sha256[0] && start->etag && start->etag[0] == '"') {
+                r = string_assign(&download->etag, start->etag);
+                if (r >= 0)
+                        r = write_meta(download);
+                if (r < 0) {
+                        download->error = r;
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static int on_data(const void *data, size_t size, void *userdata) {
+        Download *download = userdata;
+        int r;
+
+        r = fs_write_all(download->fd, data, size);
+        if (r < 0) {
+                download->error = r;
+                return r;
+        }
+        sha256_add(&download->sha256, data, size);
+        download->received += size;
+        return 0;
+}
+
+static const FetchSink download_sink = { .on_try = on_try, .on_start = on_start, .on_data = on_data };
+
+/* The start */
+
+static int download_begin(Download *download) {
+        return fetcher_start(download->fetcher,
+                &(FetchRequest) {
+                        .url = download->url,
+                        .size_max = download->size_max,
+                        .bulk = true,
+                        .sink = &download_sink,
+                        .on_done = on_transfer_done,
+                        .userdata = download,
+                },
+                &download->transfer);
+}
+
+static int hash_existing(void *userdata) {
+        Resume *resume = userdata;
+        _cleanup_free_ char *buffer = malloc(MIB);
+
+        if (!buffer)
+                return -ENOMEM;
+        sha256_start(&resume->sha256);
+        for (;;) {
+                ssize_t n = pread(resume->fd, buffer, MIB, (off_t) resume->size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return negative_errno();
+                if (n == 0)
+                        return 0;
+                sha256_add(&resume->sha256, buffer, (size_t) n);
+                resume->size += (uint64_t) n;
+        }
+}
+
+static void on_existing_hashed(int result, void *userdata) {
+        Resume *resume = userdata;
+        Download *download = resume->download;
+        int r;
+
+        if (download) {
+                download->resume = NULL;
+                if (result >= 0 && resume->size > 0) {
+                        download->sha256 = resume->sha256;
+                        download->received = resume->size;
+                        download->resumed = true;
+                        if (lseek(download->fd, (off_t) resume->size, SEEK_SET) < 0)
+                                download->received = 0;
+                }
+                if (download->received == 0)
+                        forget_meta(download);
+                r = download_begin(download);
+                if (r < 0)
+                        download_end_locally(download, r);
+        }
+        close_fd(resume->fd);
+        free(resume);
+}
+
+/* Returns 1 when an earlier try is being read, 0 when there is nothing to continue. */
+static int resume_start(Download *download, Offload *offload) {
+        Resume *resume;
+        int r;
+
+        if (!download->expected_sha256[0])
+                return 0;
+        download->etag = read_meta(download);
+        if (!download->etag)
+                return 0;
+
+        resume = calloc(1, sizeof(Resume));
+        if (!resume)
+                return -ENOMEM;
+        resume->download = download;
+        resume->fd = fcntl(download->fd, F_DUPFD_CLOEXEC, 3);
+        r = resume->fd < 0 ? negative_errno() : offload_run(offload, hash_existing, on_existing_hashed, resume);
+        if (r < 0) {
+                close_fd(resume->fd);
+                free(resume);
+                return r;
+        }
+        download->resume = resume;
+        return 1;
+}
+
+int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *request, Download **ret) {
+        Download *download = malloc(sizeof(Download));
+        int r;
+
+        if (!download)
+                return -ENOMEM;
+        *download = (Download) {
+                .fetcher = fetcher,
+                .staging_fd = request->staging_fd,
+                .size_max = request->size_max,
+                .on_done = request->on_done,
+                .userdata = request->userdata,
+                .fd = -EBADF,
+        };
+        sha256_start(&download->sha256);
+        if (request->expected_sha256)
+                (void) snprintf(download->expected_sha256, sizeof(download->expected_sha256), "%s",
+                        request->expected_sha256);
+
+        r = string_assign(&download->url, request->url);
+        if (r >= 0)
+                r = string_assign(&download->name, request->name);
+        if (r >= 0 && (asprintf(&download->part, "%s.part", request->name) < 0 ||
+                              asprintf(&download->meta, "%s.meta", request->name) < 0))
+                r = -ENOMEM;
+        if (r >= 0) {
+                download->fd = openat(download->staging_fd, download->part,
+                        O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+                if (download->fd < 0)
+                        r = negative_errno();
+        }
+        if (r >= 0)
+                r = resume_start(download, offload);
+        if (r == 0)
+                r = download_begin(download);
+        if (r < 0) {
+                download_free(download);
+                return r;
+        }
+        *ret = download;
+        return 0;
+}
