@@ -352,8 +352,9 @@ int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *re
         r = string_assign(&download->url, request->url);
         if (r >= 0)
                 r = string_assign(&download->name, request->name);
-        if (r >= 0 && (asprintf(&download->part, "%s.part", request->name) < 0 ||
-                              asprintf(&download->meta, "%s.meta", request->name) < 0))
+        text_set(&download->part, "%s.part", request->name);
+        text_set(&download->meta, "%s.meta", request->name);
+        if (r >= 0 && (!download->part || !download->meta))
                 r = -ENOMEM;
         if (r >= 0) {
                 download->fd = openat(download->staging_fd, download->part,

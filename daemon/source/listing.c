@@ -1,0 +1,274 @@
+#include "source/listing.h"
+
+#include "base/list.h"
+#include "source/github.h"
+#include "source/hashicorp.h"
+
+/* 100,000 releases of GitHub, 20,000 of HashiCorp. */
+#define PAGES_MAX 1000U
+#define ACCEPT_GITHUB "application/vnd.github+json"
+#define ACCEPT_HASHICORP "application/vnd+hashicorp.releases-api.v1+json"
+
+struct Listing {
+        Fetcher *fetcher;
+        ListingCache *cache;
+        ListingDone done;
+        void *userdata;
+
+        SourceKind kind;
+        char *product, *api_url;
+        uint64_t page_size_max;
+        bool unconditional;
+
+        char *url;             /* of the page being asked for */
+        char **seen;           /* URLs asked for so far */
+        ListingPage *known;    /* what the cache has of it */
+        bool reading_cache, cancelled;
+        Transfer *transfer;
+        ReleaseList *releases; /* of the pages so far */
+        bool unchanged;
+};
+
+void source_clear(Source *source) {
+        free(source->owner);
+        free(source->repository);
+        free(source->product);
+        *source = (Source) {};
+}
+
+char *source_name(const Source *source) {
+        char *name = NULL;
+
+        if (source->kind == SOURCE_GITHUB)
+                text_set(&name, "github:%s/%s", source->owner, source->repository);
+        else
+                text_set(&name, "hashicorp:%s", source->product);
+        return name;
+}
+
+static Listing *listing_free(Listing *listing) {
+        if (!listing)
+                return NULL;
+        transfer_cancel(listing->transfer);
+        free(listing->product);
+        free(listing->api_url);
+        free(listing->url);
+        strings_free(listing->seen);
+        listing_page_free(listing->known);
+        release_list_free(listing->releases);
+        free(listing);
+        return NULL;
+}
+
+Listing *listing_cancel(Listing *listing) {
+        if (!listing)
+                return NULL;
+        if (listing->reading_cache) {
+                listing->cancelled = true;
+                listing->transfer = transfer_cancel(listing->transfer);
+                return NULL;
+        }
+        return listing_free(listing);
+}
+
+static void listing_end(Listing *listing, ListingResult *result) {
+        ListingDone done = listing->done;
+        void *userdata = listing->userdata;
+
+        if (result->fetch == FETCH_OK) {
+                release_list_normalize(listing->releases);
+                result->releases = TAKE_PTR(listing->releases);
+                result->unchanged = listing->unchanged;
+        }
+        listing_free(listing);
+        done(result, userdata);
+        release_list_free(result->releases);
+}
+
+static void listing_fail(Listing *listing, FetchResult fetch, const char *message) {
+        listing_end(listing, &(ListingResult) { .fetch = fetch, .message = message });
+}
+
+static bool url_is_below(const char *url, const char *base) {
+        const char *rest = startswith(url, base);
+
+        return rest && rest[0] == '/';
+}
+
+static int listing_ask(Listing *listing);
+
+/* Takes the page in and goes on to the next one. `page` is handed over. */
+static void listing_add_page(Listing *listing, ListingPage *page) {
+        _cleanup_(listing_page_freep) ListingPage *owned = page;
+        _cleanup_free_ char *message = NULL;
+        int r;
+
+        r = release_list_join(listing->releases, page->releases);
+        if (r >= 0 && !page->next) {
+                listing_end(listing, &(ListingResult) { .fetch = FETCH_OK });
+                return;
+        }
+        if (r >= 0 && strings_length(listing->seen) >= PAGES_MAX)
+                text_set(&message, "%s: more than %u pages of releases", listing->url, PAGES_MAX);
+        else if (r >= 0 && strings_contain(listing->seen, page->next))
+                text_set(&message, "%s: the pages of releases go in a circle", listing->url);
+        /* A page on another host would be asked with what was meant for this one. */
+        else if (r >= 0 && !url_is_below(page->next, listing->api_url))
+                text_set(&message, "%s: the next page is not below %s", listing->url, listing->api_url);
+        if (message) {
+                listing_fail(listing, FETCH_REFUSED, message);
+                return;
+        }
+
+        if (r >= 0)
+                r = string_assign(&listing->url, page->next);
+        if (r >= 0)
+                r = listing_ask(listing);
+        if (r < 0)
+                listing_fail(listing, FETCH_UNAVAILABLE, strerror(-r));
+}
+
+static int parse_page(
+        Listing *listing, const FetchResponse *response, ListingPage **ret, char **ret_error) {
+        _cleanup_(listing_page_freep) ListingPage *page = calloc(1, sizeof(ListingPage));
+        const char *data = strempty(response->body->data);
+        _cleanup_free_ char *after = NULL;
+        int r;
+
+        if (!page)
+                return -ENOMEM;
+        r = string_assign(&page->etag, response->etag);
+        if (r < 0)
+                return r;
+
+        if (listing->kind == SOURCE_GITHUB) {
+                r = github_parse_releases(data, response->body->size, &page->releases, ret_error);
+                if (r >= 0 && response->link) {
+                        r = github_parse_link_next(response->link, &page->next);
+                        if (r == -EBADMSG)
+                                text_set(ret_error, "malformed Link header");
+                }
+        } else {
+                r = hashicorp_parse_releases(
+                        data, response->body->size, listing->product, &page->releases, &after, ret_error);
+                if (r >= 0 && after) {
+                        page->next = hashicorp_releases_url(listing->api_url, listing->product, after);
+                        if (!page->next)
+                                r = -ENOMEM;
+                }
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(page);
+        return 0;
+}
+
+static void on_page(const FetchResponse *response, void *userdata) {
+        Listing *listing = userdata;
+        _cleanup_free_ char *error = NULL, *message = NULL;
+        ListingPage *page;
+        int r;
+
+        listing->transfer = NULL;
+        if (response->result == FETCH_NOT_MODIFIED && listing->known) {
+                listing_add_page(listing, TAKE_PTR(listing->known));
+                return;
+        }
+        if (response->result != FETCH_OK) {
+                listing_end(listing,
+                        &(ListingResult) {
+                                .fetch = response->result == FETCH_NOT_MODIFIED ? FETCH_REFUSED : response->result,
+                                .message = response->error ? response->error : "unexpected HTTP 304",
+                                .not_before_usec = response->not_before_usec,
+                        });
+                return;
+        }
+
+        listing->unchanged = false;
+        r = parse_page(listing, response, &page, &error);
+        if (r < 0) {
+                text_set(&message, "%s: %s", listing->url, error ? error : strerror(-r));
+                listing_fail(listing, r == -ENOMEM ? FETCH_UNAVAILABLE : FETCH_REFUSED, message);
+                return;
+        }
+        (void) listing_cache_put(listing->cache, listing->url, page);
+        listing_add_page(listing, page);
+}
+
+static int listing_send(Listing *listing) {
+        return fetcher_start(listing->fetcher,
+                &(FetchRequest) {
+                        .url = listing->url,
+                        .accept = listing->kind == SOURCE_GITHUB ? ACCEPT_GITHUB : ACCEPT_HASHICORP,
+                        .etag = listing->known ? listing->known->etag : NULL,
+                        .size_max = listing->page_size_max,
+                        .serial = listing->kind == SOURCE_GITHUB, /* GitHub asks for it */
+                        .on_done = on_page,
+                        .userdata = listing,
+                },
+                &listing->transfer);
+}
+
+static void on_cached(ListingPage *page, void *userdata) {
+        Listing *listing = userdata;
+        int r;
+
+        listing->reading_cache = false;
+        listing->known = page;
+        if (listing->cancelled) {
+                listing_free(listing);
+                return;
+        }
+        r = listing_send(listing);
+        if (r < 0)
+                listing_fail(listing, FETCH_UNAVAILABLE, strerror(-r));
+}
+
+static int listing_ask(Listing *listing) {
+        int r;
+
+        r = strings_append(&listing->seen, listing->url);
+        if (r < 0)
+                return r;
+        listing->known = listing_page_free(listing->known);
+        if (listing->unconditional)
+                return listing_send(listing);
+        r = listing_cache_get(listing->cache, listing->url, on_cached, listing);
+        if (r >= 0)
+                listing->reading_cache = true;
+        return r;
+}
+
+int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *request, Listing **ret) {
+        Listing *listing = calloc(1, sizeof(Listing));
+        int r;
+
+        if (!listing)
+                return -ENOMEM;
+        *listing = (Listing) {
+                .fetcher = fetcher,
+                .cache = cache,
+                .done = request->done,
+                .userdata = request->userdata,
+                .kind = request->source->kind,
+                .page_size_max = request->page_size_max,
+                .unconditional = request->unconditional,
+                .unchanged = true,
+        };
+        r = string_assign(&listing->product, request->source->product);
+        if (r >= 0)
+                r = string_assign(&listing->api_url, request->api_url);
+        if (r >= 0) {
+                listing->releases = calloc(1, sizeof(ReleaseList));
+                listing->url = listing->kind == SOURCE_GITHUB ?
+                        github_releases_url(request->api_url, request->source->owner, request->source->repository) :
+                        hashicorp_releases_url(request->api_url, request->source->product, NULL);
+                r = listing->releases && listing->url ? listing_ask(listing) : -ENOMEM;
+        }
+        if (r < 0) {
+                listing_free(listing);
+                return r;
+        }
+        *ret = listing;
+        return 0;
+}

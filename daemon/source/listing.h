@@ -1,0 +1,49 @@
+/* Asks one upstream for all releases of one package, page by page, with a conditional request for each page that is known. */
+#pragma once
+
+#include "base/util.h"
+#include "fetch/fetcher.h"
+#include "model/release.h"
+#include "source/cache.h"
+
+typedef struct Listing Listing;
+
+typedef enum SourceKind {
+        SOURCE_GITHUB,    /* releases of a repository */
+        SOURCE_HASHICORP, /* HashiCorp Releases API */
+        _SOURCE_KIND_MAX,
+} SourceKind;
+
+typedef struct Source {
+        SourceKind kind;
+        char *owner, *repository; /* GitHub */
+        char *product;            /* HashiCorp: "terraform-provider-aws" */
+} Source;
+
+void source_clear(Source *source);
+/* As people read it and the record keeps it: "github:owner/repository", "hashicorp:terraform-provider-aws". */
+char *source_name(const Source *source);
+
+typedef struct ListingResult {
+        FetchResult fetch;        /* FETCH_OK: `releases` is complete; else nothing is known */
+        const char *message;      /* for people; NULL when complete */
+        uint64_t not_before_usec; /* realtime; 0: nothing known */
+        ReleaseList *releases;    /* normalised; may be taken with TAKE_PTR */
+        bool unchanged;           /* every page answered "not modified" */
+} ListingResult;
+
+typedef void (*ListingDone)(ListingResult *result, void *userdata);
+
+typedef struct ListingRequest {
+        const Source *source;    /* copied */
+        const char *api_url;     /* base URL of the source's API */
+        uint64_t page_size_max;
+        bool unconditional;      /* ignore what is cached */
+        ListingDone done;
+        void *userdata;
+} ListingRequest;
+
+/* `done` is called once from the loop, never from within this call; the listing frees itself. */
+int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *request, Listing **ret);
+/* Forgets it without calling anything. Returns NULL. */
+Listing *listing_cancel(Listing *listing);

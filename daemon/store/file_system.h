@@ -1,0 +1,8 @@
+/* A store in a directory: objects are files below it, the staging directory is ".staging" in it, so that committing an
+ * artifact is a rename. */
+#pragma once
+
+#include "store/store.h"
+
+/* Makes the directory where it is missing. *ret_error: message to be freed. */
+int file_system_store_open(Offload *offload, const char *directory, Store **ret, char **ret_error);
