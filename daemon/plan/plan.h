@@ -1,0 +1,66 @@
+/* What is to be done for one package, and why: a pure function of what the depots want, what upstream offers, what the
+ * record holds and what failed before. */
+#pragma once
+
+#include "base/util.h"
+#include "model/depot.h"
+#include "model/record.h"
+#include "model/release.h"
+
+typedef enum PlanAction {
+        PLAN_KEEP,     /* published already */
+        PLAN_ADD,      /* to be fetched */
+        PLAN_RETRY,    /* failed before and is due */
+        PLAN_WAIT,     /* failed before, its next try is not due yet */
+        PLAN_WITHDRAW, /* withdrawn upstream: not fetched */
+        PLAN_PRUNE,    /* beyond every versionHistoryLimit that applies */
+        _PLAN_ACTION_MAX,
+} PlanAction;
+
+const char *plan_action_to_string(PlanAction action);
+
+/* One depot's wish. Borrowed. */
+typedef struct PlanWant {
+        const char *depot;
+        const DepotEntry *entry;
+} PlanWant;
+
+typedef struct PlanFailure {
+        const char *version;    /* normalised text */
+        uint64_t next_try_usec; /* realtime */
+} PlanFailure;
+
+typedef struct PlanInput {
+        PackageKind kind;
+        const PlanWant *wants;
+        size_t n_wants;
+        const ReleaseList *releases; /* normalised */
+        const Record *record;        /* NULL: there is none yet */
+        const PlanFailure *failures;
+        size_t n_failures;
+        uint64_t now_usec; /* realtime */
+        bool force;        /* failed versions are due at once */
+        const Version *only; /* nothing but this version; with `force` it is fetched even if it is published */
+        /* Whether what is to be added counts as published when older versions are judged: true for showing the whole
+         * outcome beforehand, false for deciding what may be removed now. */
+        bool assume_added;
+} PlanInput;
+
+typedef struct PlanItem {
+        PlanAction action;
+        const Release *release; /* borrowed from the input; NULL when upstream no longer lists the version */
+        char *version;          /* normalised text */
+        char **platforms;       /* to fetch; NULL for modules */
+        const DepotEntry *entry; /* of the first depot that wants it; NULL if none does */
+        char *reason;
+} PlanItem;
+
+typedef struct Plan {
+        PlanItem *items; /* newest version first */
+        size_t n_items;
+} Plan;
+
+Plan *plan_free(Plan *plan);
+DEFINE_CLEANUP(Plan *, plan_free)
+
+int plan_make(const PlanInput *input, Plan **ret);
