@@ -25,3 +25,6 @@ char *package_directory(
 char *package_provider_zip(const char *type, const char *version, const char *platform);
 char *package_provider_shasums(const char *type, const char *version);
 char *package_provider_signature(const char *type, const char *version);
+
+/* "<os>_<arch>", a valid name of which neither part is empty. */
+bool platform_is_valid(const char *platform);

@@ -5,11 +5,17 @@
 #include "base/util.h"
 #include "model/version.h"
 
+#define RELEASES_PER_PAGE_MAX 10000
+#define RELEASES_MAX 100000
+#define RELEASE_PLATFORMS_MAX 1000
+#define RELEASE_SIGNATURES_MAX 100
+
 typedef struct Release {
         Version *version;
         char *tag; /* as upstream writes it: "v5.80.0"; for providers the version's own text "5.80.0" */
         uint64_t created_usec; /* 0: unknown */
         bool withdrawn;
+        uint32_t position;       /* where it was listed, for release_list_normalize() alone */
         char *withdrawn_message; /* may be NULL */
 
         /* providers */
@@ -31,7 +37,11 @@ DEFINE_CLEANUP(ReleaseList *, release_list_free)
 int release_list_append(ReleaseList *list, Release *release);
 void release_clear(Release *release);
 
-/* Moves all releases of *other to the end. */
+/* Gives the release its platforms, a NULL-terminated array in any order that is taken over: sorted, each once, without
+ * slack. */
+void release_set_platforms(Release *release, char **platforms);
+
+/* Moves all releases of *other to the end; on lack of memory some, the others stay in *other. */
 int release_list_join(ReleaseList *list, ReleaseList *other);
 
 /* Newest version first; of releases with the same normalised version only one stays: the one whose tag is the
@@ -41,7 +51,8 @@ void release_list_normalize(ReleaseList *list);
 /* Binary search by version text after release_list_normalize(); NULL if absent. */
 const Release *release_list_find(const ReleaseList *list, const Version *version);
 
-/* The compact form that is cached between polls. */
+/* The compact form that is cached between polls: {"tag": …, "created": microseconds, "platforms": "a_b c_d", …}. NULL
+ * when out of memory. */
 json_object *release_list_to_json(const ReleaseList *list);
-/* -EBADMSG when the document is not such a list. */
+/* -EBADMSG when the document is not such a list. The order is kept. */
 int release_list_from_json(json_object *array, ReleaseList **ret);

@@ -7,11 +7,12 @@
 /* "<api>/v1/releases/<product>?limit=20&license_class=oss[&after=<cursor, percent-encoded>]" */
 char *hashicorp_releases_url(const char *api_url, const char *product, const char *after);
 /* "<releases>/<product>/<version>/<file>" */
-char *hashicorp_file_url(const char *releases_url, const char *product, const char *version, const char *file);
+char *hashicorp_file_url(
+        const char *releases_url, const char *product, const char *version, const char *file);
 
 /* One page of releases of `product`. Other license classes and unparseable versions are skipped and counted; withdrawn
  * releases are listed as such. *ret_after: the cursor of the next page, exactly as received, NULL for an empty page,
  * which is the end. Of the URLs in the answer only the last path segments are used: files are fetched from the
  * configured base. A build is listed only if its file has the name that its platform demands. */
-int hashicorp_parse_releases(
-        const char *data, size_t size, const char *product, ReleaseList **ret, char **ret_after, char **ret_error);
+int hashicorp_parse_releases(const char *data, size_t size, const char *product, ReleaseList **ret,
+        char **ret_after, char **ret_error);

@@ -1,0 +1,721 @@
+#include "model/record.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/names.h"
+#include "base/sha256.h"
+#include "model/place.h"
+
+#define RECORD_FORMAT 1
+#define RECORD_VERSIONS_MAX 10000
+#define RECORD_ARTIFACTS_MAX 1000
+#define RECORD_TEXT_MAX 1024
+
+/* The key of the one artifact of a module. */
+#define RECORD_MODULE_ARTIFACT "module"
+
+static char *const record_members[] = { "format", "kind", "package", "source", "versions", NULL };
+static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
+        "scan", "artifacts", NULL };
+static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
+static char *const artifact_members[] = { "file", "size", "sha256", "h1", NULL };
+
+static const char *const version_state_table[_VERSION_STATE_MAX] = {
+        [VERSION_PLANNED] = "planned",
+        [VERSION_FETCHING] = "fetching",
+        [VERSION_VERIFYING] = "verifying",
+        [VERSION_REPACKING] = "repacking",
+        [VERSION_SCANNING] = "scanning",
+        [VERSION_STORING] = "storing",
+        [VERSION_PUBLISHED] = "published",
+        [VERSION_HELD] = "held",
+        [VERSION_FAILED] = "failed",
+        [VERSION_WITHDRAWN] = "withdrawn",
+        [VERSION_PRUNING] = "pruning",
+};
+
+const char *version_state_to_string(VersionState state) {
+        return state >= 0 && state < _VERSION_STATE_MAX ? version_state_table[state] : NULL;
+}
+
+VersionState version_state_from_string(const char *string) {
+        for (VersionState state = 0; state < _VERSION_STATE_MAX; state++)
+                if (streq(string, version_state_table[state]))
+                        return state;
+        return _VERSION_STATE_INVALID;
+}
+
+static void artifact_clear(RecordArtifact *artifact) {
+        free(artifact->platform);
+        free(artifact->file);
+        *artifact = (RecordArtifact) {};
+}
+
+RecordVersion *record_version_free(RecordVersion *version) {
+        if (!version)
+                return NULL;
+        version_free(version->version);
+        free(version->reason);
+        free(version->tag);
+        free(version->commit);
+        free(version->key_fingerprint);
+        free(version->subkey_fingerprint);
+        free(version->scan);
+        for (size_t i = 0; i < version->n_artifacts; i++)
+                artifact_clear(&version->artifacts[i]);
+        free(version->artifacts);
+        json_unref(version->unknown);
+        free(version);
+        return NULL;
+}
+
+int record_version_new(const char *text, RecordVersion **ret) {
+        _cleanup_(record_version_freep) RecordVersion *version = calloc(1, sizeof(RecordVersion));
+        int r;
+
+        if (!version)
+                return -ENOMEM;
+        version->state = VERSION_PUBLISHED;
+        r = version_parse(text, &version->version);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(version);
+        return 0;
+}
+
+Record *record_free(Record *record) {
+        if (!record)
+                return NULL;
+        for (size_t i = 0; i < record->n_versions; i++)
+                record_version_free(record->versions[i]);
+        free(record->versions);
+        free(record->package);
+        free(record->source);
+        json_unref(record->unknown);
+        free(record);
+        return NULL;
+}
+
+int record_new(PackageKind kind, const char *package, const char *source, Record **ret) {
+        _cleanup_(record_freep) Record *record = calloc(1, sizeof(Record));
+
+        if (!record)
+                return -ENOMEM;
+        record->kind = kind;
+        if (string_assign(&record->package, package) < 0 || string_assign(&record->source, source) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+/* The place of the version in the order, newest first: where it is (true) or where it belongs (false). */
+static bool find_position(const Record *record, const Version *version, size_t *ret) {
+        size_t first = 0, end = record->n_versions;
+
+        while (first < end) {
+                size_t middle = first + (end - first) / 2;
+                int order = version_order(record->versions[middle]->version, version);
+
+                if (order == 0) {
+                        *ret = middle;
+                        return true;
+                }
+                if (order > 0)
+                        first = middle + 1;
+                else
+                        end = middle;
+        }
+        *ret = first;
+        return false;
+}
+
+RecordVersion *record_find(const Record *record, const Version *version) {
+        size_t position;
+
+        return find_position(record, version, &position) ? record->versions[position] : NULL;
+}
+
+int record_put(Record *record, RecordVersion *version) {
+        size_t position;
+        int r;
+
+        if (find_position(record, version->version, &position)) {
+                if (record->versions[position] != version)
+                        record_version_free(record->versions[position]);
+                record->versions[position] = version;
+                return 0;
+        }
+        r = list_grow(&record->versions, record->n_versions, sizeof(RecordVersion *));
+        if (r < 0)
+                return r;
+        memmove(record->versions + position + 1, record->versions + position,
+                (record->n_versions - position) * sizeof(RecordVersion *));
+        record->versions[position] = version;
+        record->n_versions++;
+        return 0;
+}
+
+void record_remove(Record *record, const Version *version) {
+        size_t position;
+
+        if (!find_position(record, version, &position))
+                return;
+        record_version_free(record->versions[position]);
+        record->n_versions--;
+        memmove(record->versions + position, record->versions + position + 1,
+                (record->n_versions - position) * sizeof(RecordVersion *));
+}
+
+/* Orders platforms; the artifact of a module has none. */
+static int compare_platforms(const char *a, const char *b) {
+        if (!a || !b)
+                return (a != NULL) - (b != NULL);
+        return strcmp(a, b);
+}
+
+static bool find_artifact_position(const RecordVersion *version, const char *platform, size_t *ret) {
+        size_t first = 0, end = version->n_artifacts;
+
+        while (first < end) {
+                size_t middle = first + (end - first) / 2;
+                int order = compare_platforms(version->artifacts[middle].platform, platform);
+
+                if (order == 0) {
+                        *ret = middle;
+                        return true;
+                }
+                if (order < 0)
+                        first = middle + 1;
+                else
+                        end = middle;
+        }
+        *ret = first;
+        return false;
+}
+
+RecordArtifact *record_version_find_artifact(const RecordVersion *version, const char *platform) {
+        size_t position;
+
+        return find_artifact_position(version, platform, &position) ? &version->artifacts[position] : NULL;
+}
+
+/* Members that are not known describe the artifact that is going away. */
+static void forget_unknown_artifact(RecordVersion *version, const char *platform) {
+        json_object *artifacts;
+
+        if (version->unknown && json_get_object(version->unknown, "artifacts", &artifacts) > 0)
+                json_object_object_del(artifacts, platform ? platform : RECORD_MODULE_ARTIFACT);
+}
+
+int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact) {
+        RecordArtifact taken = TAKE_GENERIC(*artifact, (RecordArtifact) {});
+        size_t position;
+        int r;
+
+        if (find_artifact_position(version, taken.platform, &position)) {
+                forget_unknown_artifact(version, taken.platform);
+                artifact_clear(&version->artifacts[position]);
+                version->artifacts[position] = taken;
+                return 0;
+        }
+        r = list_grow(&version->artifacts, version->n_artifacts, sizeof(RecordArtifact));
+        if (r < 0) {
+                artifact_clear(&taken);
+                return r;
+        }
+        memmove(version->artifacts + position + 1, version->artifacts + position,
+                (version->n_artifacts - position) * sizeof(RecordArtifact));
+        version->artifacts[position] = taken;
+        version->n_artifacts++;
+        return 0;
+}
+
+static int copy_artifact(RecordVersion *version, const RecordArtifact *artifact) {
+        RecordArtifact copy = *artifact;
+
+        copy.platform = copy.file = NULL;
+        if (string_assign(&copy.platform, artifact->platform) < 0 ||
+                string_assign(&copy.file, artifact->file) < 0) {
+                artifact_clear(&copy);
+                return -ENOMEM;
+        }
+        return record_version_put_artifact(version, &copy);
+}
+
+int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
+        _cleanup_(record_version_freep) RecordVersion *copy = NULL;
+        int r;
+
+        r = record_version_new(version_string(version->version), &copy);
+        if (r < 0)
+                return r;
+        copy->state = version->state;
+        copy->published_usec = version->published_usec;
+        copy->signed_usec = version->signed_usec;
+        copy->hash_algorithm = version->hash_algorithm;
+        copy->key_expired = version->key_expired;
+        if (string_assign(&copy->reason, version->reason) < 0 ||
+                string_assign(&copy->tag, version->tag) < 0 ||
+                string_assign(&copy->commit, version->commit) < 0 ||
+                string_assign(&copy->key_fingerprint, version->key_fingerprint) < 0 ||
+                string_assign(&copy->subkey_fingerprint, version->subkey_fingerprint) < 0 ||
+                string_assign(&copy->scan, version->scan) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < version->n_artifacts; i++) {
+                r = copy_artifact(copy, &version->artifacts[i]);
+                if (r < 0)
+                        return r;
+        }
+        if (version->unknown && json_object_deep_copy(version->unknown, &copy->unknown, NULL) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(copy);
+        return 0;
+}
+
+/* --- the document --- */
+
+/* What may stand in a message or a header: a line of printable ASCII. */
+static bool line_is_valid(const char *line) {
+        size_t length = strnlen(line, RECORD_TEXT_MAX + 1);
+
+        for (size_t i = 0; i < length; i++)
+                if (line[i] < 0x20 || line[i] > 0x7e)
+                        return false;
+        return length > 0 && length <= RECORD_TEXT_MAX;
+}
+
+/* "1.0.0-~x.zip" is the file of a version that go-version accepts, so it is more than a name. */
+static bool file_name_is_valid(const char *name) {
+        return tag_is_valid(name) && !strchr(name, '/');
+}
+
+static bool commit_is_valid(const char *commit) {
+        size_t length = strlen(commit);
+
+        return (length == 40 || length == 64) && strspn(commit, "0123456789abcdef") == length;
+}
+
+static bool fingerprint_is_valid(const char *fingerprint) {
+        size_t length = strlen(fingerprint);
+
+        return (length == 40 || length == 64) && strspn(fingerprint, "0123456789ABCDEF") == length;
+}
+
+/* "h1:" and 32 bytes in base64 (protocols: "Hashes"). */
+static bool h1_is_valid(const char *h1) {
+        const char *digest = startswith(h1, "h1:");
+
+        return digest && strlen(digest) == 44 && digest[43] == '=' &&
+               strspn(digest, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 43;
+}
+
+/* "<namespace>/<type>" or "<namespace>/<name>/<system>". */
+static bool package_is_valid(PackageKind kind, const char *package) {
+        size_t n_separators = 0;
+
+        for (const char *c = package; *c; c++)
+                n_separators += *c == '/';
+        return n_separators == (kind == PACKAGE_MODULE ? 2 : 1) && !strchr(package, '~') &&
+               tag_is_valid(package);
+}
+
+static int set_member(json_object **object, const char *key, json_object *value) {
+        if (!*object)
+                *object = json_object_new_object();
+        if (!*object || json_object_object_add(*object, key, value) < 0) {
+                json_unref(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+/* Collects the members that are not known. A null is a value like any other here. */
+static int keep_unknown(json_object *object, char *const *known, json_object **unknown) {
+        json_object_object_foreach(object, key, value) {
+                int r;
+
+                if (strings_contain(known, key))
+                        continue;
+                r = set_member(unknown, key, json_object_get(value));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The same for an object inside of the version, under its key. */
+static int keep_unknown_below(
+        json_object **unknown, const char *key, json_object *object, char *const *known) {
+        _cleanup_(json_unrefp) json_object *below = NULL;
+        int r;
+
+        r = keep_unknown(object, known, &below);
+        if (r < 0 || !below)
+                return r;
+        return set_member(unknown, key, TAKE_PTR(below));
+}
+
+static int parse_signature(const Place *place, RecordVersion *version) {
+        Place signature;
+        uint64_t hash = 0;
+        int r;
+
+        r = place_member(place, "signature", json_type_object, PLACE_OPTIONAL, &signature);
+        if (r <= 0)
+                return r;
+        r = place_copy(&signature, "key", PLACE_REQUIRED, fingerprint_is_valid, "a fingerprint",
+                &version->key_fingerprint);
+        if (r >= 0)
+                r = place_copy(&signature, "subkey", PLACE_OPTIONAL, fingerprint_is_valid, "a fingerprint",
+                        &version->subkey_fingerprint);
+        if (r >= 0)
+                r = place_time(&signature, "signedAt", PLACE_OPTIONAL, &version->signed_usec);
+        if (r >= 0)
+                r = place_uint64(&signature, "hash", UINT8_MAX, PLACE_OPTIONAL, &hash);
+        if (r >= 0)
+                r = place_bool(&signature, "keyExpired", PLACE_OPTIONAL, &version->key_expired);
+        if (r < 0)
+                return r;
+        version->hash_algorithm = (unsigned) hash;
+        return keep_unknown_below(&version->unknown, "signature", signature.value, signature_members);
+}
+
+static int parse_artifact(const Place *place, VersionState state, RecordArtifact *artifact) {
+        const char *text;
+        int r;
+
+        r = place_copy(place, "file", PLACE_REQUIRED, file_name_is_valid, "a file name", &artifact->file);
+        if (r >= 0)
+                r = place_uint64(place, "size", INT64_MAX, PLACE_REQUIRED, &artifact->size);
+        if (r >= 0)
+                r = place_string(place, "sha256", PLACE_REQUIRED, &text);
+        if (r < 0)
+                return r;
+        if (!sha256_hex_is_valid(text))
+                return place_refuse_text(place, "sha256", text, "is not a SHA-256 digest");
+        memcpy(artifact->sha256, text, sizeof(artifact->sha256));
+
+        /* What is served has it; what is held back may not have come that far. */
+        r = place_string(place, "h1", state == VERSION_PUBLISHED ? PLACE_REQUIRED : PLACE_OPTIONAL, &text);
+        if (r <= 0)
+                return r;
+        if (!h1_is_valid(text))
+                return place_refuse_text(place, "h1", text, "is not an h1 hash");
+        memcpy(artifact->h1, text, strlen(text) + 1);
+        return 0;
+}
+
+static int parse_artifacts(const Place *place, PackageKind kind, RecordVersion *version) {
+        _cleanup_(json_unrefp) json_object *unknown = NULL;
+        Place artifacts, one;
+        int r;
+
+        r = place_member(place, "artifacts", json_type_object, PLACE_OPTIONAL, &artifacts);
+        if (r <= 0)
+                return r;
+        if (json_object_object_length(artifacts.value) > RECORD_ARTIFACTS_MAX)
+                return place_refuse(&artifacts, NULL, "%d members, at most %d are accepted",
+                        json_object_object_length(artifacts.value), RECORD_ARTIFACTS_MAX);
+
+        json_object_object_foreach(artifacts.value, key, value) {
+                RecordArtifact artifact = {};
+
+                (void) value;
+                if (kind == PACKAGE_MODULE && !streq(key, RECORD_MODULE_ARTIFACT))
+                        return place_refuse_text(
+                                &artifacts, NULL, key, "is not \"" RECORD_MODULE_ARTIFACT "\"");
+                if (kind == PACKAGE_PROVIDER && !platform_is_valid(key))
+                        return place_refuse_text(&artifacts, NULL, key, "is not a platform");
+
+                r = place_member(&artifacts, key, json_type_object, PLACE_REQUIRED, &one);
+                if (r >= 0)
+                        r = parse_artifact(&one, version->state, &artifact);
+                if (r >= 0 && kind == PACKAGE_PROVIDER)
+                        r = string_assign(&artifact.platform, key);
+                if (r >= 0)
+                        r = record_version_put_artifact(version, &artifact);
+                if (r >= 0)
+                        r = keep_unknown_below(&unknown, key, one.value, artifact_members);
+                if (r < 0) {
+                        artifact_clear(&artifact);
+                        return r;
+                }
+        }
+        return unknown ? set_member(&version->unknown, "artifacts", TAKE_PTR(unknown)) : 0;
+}
+
+static int parse_state(const Place *place, VersionState *ret) {
+        VersionState state;
+        const char *text;
+        int r;
+
+        r = place_string(place, "state", PLACE_REQUIRED, &text);
+        if (r < 0)
+                return r;
+        state = version_state_from_string(text);
+        if (state != VERSION_PUBLISHED && state != VERSION_HELD && state != VERSION_PRUNING)
+                return place_refuse_text(place, "state", text, "is not a state that a record holds");
+        *ret = state;
+        return 0;
+}
+
+static int parse_version(const Place *place, PackageKind kind, RecordVersion **ret) {
+        _cleanup_(record_version_freep) RecordVersion *version = NULL;
+        int r;
+
+        r = tag_is_valid(place->name) ? record_version_new(place->name, &version) : -EINVAL;
+        if (r == -EINVAL)
+                return place_refuse(place, NULL, "not a version");
+        if (r < 0)
+                return r;
+        if (!streq(version_string(version->version), place->name))
+                return place_refuse(place, NULL, "not normalised, it is version \"%s\"",
+                        version_string(version->version));
+
+        r = parse_state(place, &version->state);
+        if (r >= 0)
+                r = place_copy(place, "reason", PLACE_OPTIONAL, NULL, NULL, &version->reason);
+        if (r >= 0)
+                r = place_time(place, "publishedAt", PLACE_OPTIONAL, &version->published_usec);
+        if (r >= 0)
+                r = place_copy(place, "tag", PLACE_OPTIONAL, tag_is_valid, "a tag", &version->tag);
+        if (r >= 0)
+                r = place_copy(
+                        place, "commit", PLACE_OPTIONAL, commit_is_valid, "a commit", &version->commit);
+        if (r >= 0)
+                r = place_copy(place, "scan", PLACE_OPTIONAL, NULL, NULL, &version->scan);
+        if (r >= 0)
+                r = keep_unknown(place->value, version_members, &version->unknown);
+        if (r >= 0)
+                r = parse_signature(place, version);
+        if (r >= 0)
+                r = parse_artifacts(place, kind, version);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(version);
+        return 0;
+}
+
+static int parse_versions(const Place *place, Record *record) {
+        Place versions, one;
+        int r;
+
+        r = place_member(place, "versions", json_type_object, PLACE_REQUIRED, &versions);
+        if (r < 0)
+                return r;
+        if (json_object_object_length(versions.value) > RECORD_VERSIONS_MAX)
+                return place_refuse(&versions, NULL, "%d members, at most %d are accepted",
+                        json_object_object_length(versions.value), RECORD_VERSIONS_MAX);
+
+        json_object_object_foreach(versions.value, key, value) {
+                _cleanup_(record_version_freep) RecordVersion *version = NULL;
+
+                (void) value;
+                r = place_member(&versions, key, json_type_object, PLACE_REQUIRED, &one);
+                if (r >= 0)
+                        r = parse_version(&one, record->kind, &version);
+                if (r >= 0)
+                        r = record_put(record, version);
+                if (r < 0)
+                        return r;
+                TAKE_PTR(version);
+        }
+        return 0;
+}
+
+static int parse_head(const Place *place, Record *record) {
+        const char *text;
+        uint64_t format;
+        int r;
+
+        r = place_uint64(place, "format", INT64_MAX, PLACE_REQUIRED, &format);
+        if (r >= 0 && format != RECORD_FORMAT)
+                return place_refuse(place, "format", "%llu is not known, expected %d",
+                        (unsigned long long) format, RECORD_FORMAT);
+        if (r >= 0)
+                r = place_string(place, "kind", PLACE_REQUIRED, &text);
+        if (r < 0)
+                return r;
+        record->kind = package_kind_from_string(text);
+        if (record->kind < 0)
+                return place_refuse_text(place, "kind", text, "is not a kind of package");
+        r = place_copy(place, "package", PLACE_REQUIRED, NULL, NULL, &record->package);
+        if (r < 0)
+                return r;
+        if (!package_is_valid(record->kind, record->package))
+                return place_refuse_text(place, "package", record->package, "is not the name of a package");
+        r = place_copy(place, "source", PLACE_OPTIONAL, line_is_valid, "a source", &record->source);
+        return r < 0 ? r : 0;
+}
+
+int record_parse(const char *data, size_t size, Record **ret, char **ret_error) {
+        _cleanup_(record_freep) Record *record = calloc(1, sizeof(Record));
+        _cleanup_(json_unrefp) json_object *value = NULL;
+        Place place = { .ret_error = ret_error };
+        int r;
+
+        if (!record)
+                return -ENOMEM;
+        if (size > RECORD_SIZE_MAX)
+                return place_refuse(&place, NULL, "%zu bytes, at most %llu are accepted", size,
+                        (unsigned long long) RECORD_SIZE_MAX);
+        r = place_parse(data, size, NULL, json_type_object, &value, &place, ret_error);
+        if (r >= 0)
+                r = parse_head(&place, record);
+        if (r >= 0)
+                r = parse_versions(&place, record);
+        if (r >= 0)
+                r = keep_unknown(value, record_members, &record->unknown);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+static int set_time(json_object *object, const char *key, uint64_t usec) {
+        char text[CLOCK_TEXT_SIZE];
+
+        if (usec == 0)
+                return 0;
+        clock_format(usec, text);
+        return json_set_string(object, key, text);
+}
+
+/* Puts back what keep_unknown() collected. */
+static int add_unknown(json_object *object, json_object *unknown, char *const *known) {
+        if (!unknown)
+                return 0;
+        json_object_object_foreach(unknown, key, value) {
+                int r;
+
+                if (strings_contain(known, key))
+                        continue;
+                r = set_member(&object, key, json_object_get(value));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static json_object *unknown_below(json_object *unknown, const char *key) {
+        json_object *below = NULL;
+
+        return unknown && json_get_object(unknown, key, &below) > 0 ? below : NULL;
+}
+
+static int format_signature(json_object *object, const RecordVersion *version) {
+        _cleanup_(json_unrefp) json_object *signature = NULL;
+        int r;
+
+        if (!version->key_fingerprint)
+                return 0;
+        signature = json_object_new_object();
+        if (!signature)
+                return -ENOMEM;
+        r = json_set_string(signature, "key", version->key_fingerprint);
+        if (r >= 0)
+                r = json_set_string(signature, "subkey", version->subkey_fingerprint);
+        if (r >= 0)
+                r = set_time(signature, "signedAt", version->signed_usec);
+        if (r >= 0)
+                r = json_set_uint64(signature, "hash", version->hash_algorithm);
+        if (r >= 0)
+                r = json_set_bool(signature, "keyExpired", version->key_expired);
+        if (r >= 0)
+                r = add_unknown(signature, unknown_below(version->unknown, "signature"), signature_members);
+        if (r < 0)
+                return r;
+        return json_set(object, "signature", TAKE_PTR(signature));
+}
+
+static int format_artifact(json_object *artifacts, const RecordArtifact *artifact, json_object *unknown) {
+        _cleanup_(json_unrefp) json_object *object = json_object_new_object();
+        const char *key = artifact->platform ? artifact->platform : RECORD_MODULE_ARTIFACT;
+        int r;
+
+        if (!object)
+                return -ENOMEM;
+        r = json_set_string(object, "file", artifact->file);
+        if (r >= 0)
+                r = json_set_uint64(object, "size", artifact->size);
+        if (r >= 0)
+                r = json_set_string(object, "sha256", artifact->sha256);
+        if (r >= 0 && artifact->h1[0])
+                r = json_set_string(object, "h1", artifact->h1);
+        if (r >= 0)
+                r = add_unknown(object, unknown_below(unknown, key), artifact_members);
+        if (r < 0)
+                return r;
+        return json_set(artifacts, key, TAKE_PTR(object));
+}
+
+static int format_artifacts(json_object *object, const RecordVersion *version) {
+        _cleanup_(json_unrefp) json_object *artifacts = json_object_new_object();
+        json_object *unknown = unknown_below(version->unknown, "artifacts");
+        int r;
+
+        if (!artifacts)
+                return -ENOMEM;
+        for (size_t i = 0; i < version->n_artifacts; i++) {
+                r = format_artifact(artifacts, &version->artifacts[i], unknown);
+                if (r < 0)
+                        return r;
+        }
+        return json_set(object, "artifacts", TAKE_PTR(artifacts));
+}
+
+static int format_version(json_object *versions, const RecordVersion *version) {
+        _cleanup_(json_unrefp) json_object *object = json_object_new_object();
+        int r;
+
+        if (!object)
+                return -ENOMEM;
+        r = json_set_string(object, "state", version_state_to_string(version->state));
+        if (r >= 0)
+                r = json_set_string(object, "reason", version->reason);
+        if (r >= 0)
+                r = set_time(object, "publishedAt", version->published_usec);
+        if (r >= 0)
+                r = json_set_string(object, "tag", version->tag);
+        if (r >= 0)
+                r = json_set_string(object, "commit", version->commit);
+        if (r >= 0)
+                r = format_signature(object, version);
+        if (r >= 0)
+                r = json_set_string(object, "scan", version->scan);
+        if (r >= 0)
+                r = format_artifacts(object, version);
+        if (r >= 0)
+                r = add_unknown(object, version->unknown, version_members);
+        if (r < 0)
+                return r;
+        return json_set(versions, version_string(version->version), TAKE_PTR(object));
+}
+
+static int format_record(json_object *object, const Record *record) {
+        json_object *versions;
+        int r;
+
+        r = json_set_uint64(object, "format", RECORD_FORMAT);
+        if (r >= 0)
+                r = json_set_string(object, "kind", package_kind_to_string(record->kind));
+        if (r >= 0)
+                r = json_set_string(object, "package", record->package);
+        if (r >= 0)
+                r = json_set_string(object, "source", record->source);
+        if (r < 0)
+                return r;
+        versions = json_object_new_object();
+        r = json_set(object, "versions", versions);
+        for (size_t i = 0; r >= 0 && i < record->n_versions; i++)
+                r = format_version(versions, record->versions[i]);
+        return r < 0 ? r : add_unknown(object, record->unknown, record_members);
+}
+
+char *record_format(const Record *record) {
+        _cleanup_(json_unrefp) json_object *object = json_object_new_object();
+
+        if (!object || format_record(object, record) < 0)
+                return NULL;
+        return json_format(object, true);
+}

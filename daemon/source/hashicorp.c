@@ -1,0 +1,262 @@
+#include "source/hashicorp.h"
+
+#include <stdio.h>
+
+#include "base/list.h"
+#include "base/names.h"
+#include "model/package.h"
+#include "model/place.h"
+#include "source/url.h"
+
+#define CURSOR_MAX 64
+
+char *hashicorp_releases_url(const char *api_url, const char *product, const char *after) {
+        _cleanup_free_ char *encoded_product = url_encode(product, "");
+        _cleanup_free_ char *encoded_after = url_encode(strempty(after), "");
+
+        if (!encoded_product || !encoded_after)
+                return NULL;
+        return url_join(api_url, "/v1/releases/", encoded_product, "?limit=20&license_class=oss",
+                after ? "&after=" : "", encoded_after);
+}
+
+char *hashicorp_file_url(
+        const char *releases_url, const char *product, const char *version, const char *file) {
+        _cleanup_free_ char *encoded_product = url_encode(product, ""),
+                            *encoded_version = url_encode(version, "");
+        _cleanup_free_ char *encoded_file = url_encode(file, "");
+
+        if (!encoded_product || !encoded_version || !encoded_file)
+                return NULL;
+        return url_join(releases_url, "/", encoded_product, "/", encoded_version, "/", encoded_file);
+}
+
+/* The file name at the end of a URL, fit for the store. */
+static int file_of_url(const Place *place, const char *url, char **ret) {
+        _cleanup_free_ char *file = url_last_segment(url);
+
+        if (!file)
+                return -ENOMEM;
+        if (!name_is_valid(file))
+                return place_refuse_text(place, NULL, url, "does not end with a file name");
+        *ret = TAKE_PTR(file);
+        return 0;
+}
+
+static int parse_shasums(const Place *place, Release *release) {
+        Place member;
+        const char *url;
+        int r;
+
+        r = place_member(place, "url_shasums", json_type_string, PLACE_OPTIONAL, &member);
+        if (r > 0)
+                r = place_text(&member, &url);
+        if (r <= 0)
+                return r;
+        return file_of_url(&member, url, &release->shasums_file);
+}
+
+static int parse_signatures(const Place *place, Release *release) {
+        Place signatures, one;
+        int r;
+
+        r = place_array(
+                place, "url_shasums_signatures", RELEASE_SIGNATURES_MAX, PLACE_OPTIONAL, &signatures);
+        if (r <= 0)
+                return r;
+        for (size_t i = 0; i < json_object_array_length(signatures.value); i++) {
+                _cleanup_free_ char *file = NULL;
+                const char *url;
+
+                r = place_element(&signatures, i, json_type_string, &one);
+                if (r >= 0)
+                        r = place_text(&one, &url);
+                if (r >= 0)
+                        r = file_of_url(&one, url, &file);
+                if (r >= 0)
+                        r = strings_append(&release->signature_files, file);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The platform of a build, or 0 when its file is not the one that the platform demands: it could not be found by those
+ * who look for it by name. */
+static int parse_build(const Place *place, const char *product, const char *version, char **ret) {
+        _cleanup_free_ char *platform = NULL, *expected = NULL, *file = NULL;
+        const char *os, *arch, *url;
+        int r;
+
+        r = place_string(place, "os", PLACE_REQUIRED, &os);
+        if (r >= 0)
+                r = place_string(place, "arch", PLACE_REQUIRED, &arch);
+        if (r >= 0)
+                r = place_string(place, "url", PLACE_REQUIRED, &url);
+        if (r < 0)
+                return r;
+
+        file = url_last_segment(url);
+        if (!file)
+                return -ENOMEM;
+        if (asprintf(&platform, "%s_%s", os, arch) < 0) {
+                platform = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&expected, "%s_%s_%s.zip", product, version, platform) < 0) {
+                expected = NULL;
+                return -ENOMEM;
+        }
+        if (!platform_is_valid(platform) || !name_is_valid(file) || !streq(file, expected))
+                return 0;
+        *ret = TAKE_PTR(platform);
+        return 1;
+}
+
+static int parse_builds(const Place *place, const char *product, Release *release) {
+        _cleanup_(strings_freep) char **platforms = NULL;
+        size_t n, n_listed = 0;
+        Place builds, one;
+        int r;
+
+        r = place_array(place, "builds", RELEASE_PLATFORMS_MAX, PLACE_REQUIRED, &builds);
+        if (r < 0)
+                return r;
+        n = json_object_array_length(builds.value);
+        platforms = calloc(n + 1, sizeof(char *));
+        if (!platforms)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                r = place_element(&builds, i, json_type_object, &one);
+                if (r >= 0)
+                        r = parse_build(&one, product, release->tag, &platforms[n_listed]);
+                if (r < 0)
+                        return r;
+                n_listed += r > 0;
+        }
+        release_set_platforms(release, TAKE_PTR(platforms));
+        return 0;
+}
+
+/* Returns 1 when the release may be listed, 0 when its state is one that says nothing to this program. */
+static int parse_status(const Place *place, Release *release) {
+        const char *state;
+        Place status;
+        int r;
+
+        r = place_member(place, "status", json_type_object, PLACE_REQUIRED, &status);
+        if (r >= 0)
+                r = place_string(&status, "state", PLACE_REQUIRED, &state);
+        if (r < 0)
+                return r;
+        release->withdrawn = streq(state, "withdrawn");
+        if (!release->withdrawn)
+                return streq(state, "supported") || streq(state, "unsupported");
+        r = place_copy(&status, "message", PLACE_OPTIONAL, NULL, NULL, &release->withdrawn_message);
+        return r < 0 ? r : 1;
+}
+
+/* The version: 1, or 0 when it is none that this program can name. */
+static int parse_version(const Place *place, Release *release) {
+        const char *text;
+        int r;
+
+        r = place_string(place, "version", PLACE_REQUIRED, &text);
+        if (r < 0)
+                return r;
+        if (!name_is_valid(text))
+                return 0;
+        r = version_parse(text, &release->version);
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        if (!tag_is_valid(version_string(release->version)))
+                return 0;
+        return string_assign(&release->tag, text) < 0 ? -ENOMEM : 1;
+}
+
+/* Returns 1 when the release is to be listed, 0 when it is to be skipped. */
+static int parse_release(const Place *place, const char *product, Release *release) {
+        const char *name, *license_class;
+        int r;
+
+        r = place_string(place, "name", PLACE_REQUIRED, &name);
+        if (r < 0)
+                return r;
+        if (!streq(name, product))
+                return place_refuse_text(place, "name", name, "is not the product that was asked for");
+        r = place_string(place, "license_class", PLACE_REQUIRED, &license_class);
+        if (r < 0)
+                return r;
+        if (!streq(license_class, "oss"))
+                return 0;
+
+        r = parse_version(place, release);
+        if (r > 0)
+                r = parse_status(place, release);
+        if (r <= 0)
+                return r;
+        r = place_time(place, "timestamp_created", PLACE_REQUIRED, &release->created_usec);
+        if (r >= 0)
+                r = parse_builds(place, product, release);
+        if (r >= 0)
+                r = parse_shasums(place, release);
+        if (r >= 0)
+                r = parse_signatures(place, release);
+        return r < 0 ? r : 1;
+}
+
+/* Cursors are sent back as they came, but a time is all that they may be. */
+static int parse_cursor(const Place *place, char **ret) {
+        const char *text;
+        uint64_t usec;
+        int r;
+
+        r = place_time(place, "timestamp_created", PLACE_REQUIRED, &usec);
+        if (r >= 0)
+                r = place_string(place, "timestamp_created", PLACE_REQUIRED, &text);
+        if (r < 0)
+                return r;
+        if (strlen(text) > CURSOR_MAX)
+                return place_refuse_text(place, "timestamp_created", text, "is too long for a time");
+        return string_assign(ret, text);
+}
+
+int hashicorp_parse_releases(const char *data, size_t size, const char *product, ReleaseList **ret,
+        char **ret_after, char **ret_error) {
+        _cleanup_(release_list_freep) ReleaseList *list = calloc(1, sizeof(ReleaseList));
+        _cleanup_(json_unrefp) json_object *value = NULL;
+        _cleanup_free_ char *after = NULL;
+        Place releases, one;
+        size_t n;
+        int r;
+
+        if (!list)
+                return -ENOMEM;
+        r = place_parse(data, size, "releases", json_type_array, &value, &releases, ret_error);
+        if (r < 0)
+                return r;
+        n = json_object_array_length(value);
+        if (n > RELEASES_PER_PAGE_MAX)
+                return place_refuse(
+                        &releases, NULL, "%zu elements, at most %d are accepted", n, RELEASES_PER_PAGE_MAX);
+
+        for (size_t i = 0; i < n; i++) {
+                Release release = {};
+
+                r = place_element(&releases, i, json_type_object, &one);
+                if (r >= 0)
+                        r = parse_release(&one, product, &release);
+                if (r > 0)
+                        r = release_list_append(list, &release);
+                else if (r == 0)
+                        list->n_skipped++;
+                release_clear(&release);
+                if (r >= 0 && i == n - 1)
+                        r = parse_cursor(&one, &after);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(list);
+        *ret_after = TAKE_PTR(after);
+        return 0;
+}
