@@ -336,11 +336,25 @@ static int file_system_commit(Store *base, StoreBatch *batch, StoreCommitDone do
         return 0;
 }
 
+static int file_system_open_object(Store *base, const char *key) {
+        FileSystemStore *store = (FileSystemStore *) base;
+        _cleanup_close_ int dirfd = -EBADF;
+        const char *name;
+        int fd;
+
+        dirfd = fs_open_parent(store->fd, key, false, &name);
+        if (dirfd < 0)
+                return dirfd;
+        fd = openat(dirfd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        return fd < 0 ? negative_errno() : fd;
+}
+
 static const StoreBackend file_system_backend = {
         .name = "fileSystem",
         .get = file_system_get,
         .list = file_system_list,
         .commit = file_system_commit,
+        .open_object = file_system_open_object,
         .free = file_system_store_free,
 };
 

@@ -1,7 +1,5 @@
 #include "store/store.h"
 
-#include <fcntl.h>
-
 #include "base/list.h"
 #include "base/names.h"
 #include "base/text.h"
@@ -48,10 +46,10 @@ int store_list(Store *store, const char *prefix, StoreListDone done, void *userd
         return key_is_valid(prefix) ? store->backend->list(store, prefix, done, userdata) : -EINVAL;
 }
 
-int store_open_staged(Store *store, const char *name, int flags) {
-        int fd = openat(store->staging_fd, name, flags | O_NOFOLLOW | O_CLOEXEC, 0644);
-
-        return fd < 0 ? negative_errno() : fd;
+int store_open_object(Store *store, const char *key) {
+        if (!store->backend->open_object)
+                return -EOPNOTSUPP;
+        return key_is_valid(key) ? store->backend->open_object(store, key) : -EINVAL;
 }
 
 int store_commit(Store *store, StoreBatch **batch, StoreCommitDone done, void *userdata) {

@@ -45,6 +45,7 @@ typedef struct StoreBackend {
         int (*list)(Store *store, const char *prefix, StoreListDone done, void *userdata);
         /* Takes over the batch when it returns 0 or more. */
         int (*commit)(Store *store, StoreBatch *batch, StoreCommitDone done, void *userdata);
+        int (*open_object)(Store *store, const char *key); /* NULL: its objects are elsewhere */
         Store *(*free)(Store *store);
 } StoreBackend;
 
@@ -65,9 +66,9 @@ DEFINE_CLEANUP(Store *, store_free)
 int store_get(Store *store, const char *key, size_t max, StoreGetDone done, void *userdata);
 int store_list(Store *store, const char *prefix, StoreListDone done, void *userdata);
 
-/* Opens a file of the store for reading and writing (as verification in place needs it), for backends that keep files.
- * Returns a descriptor, -EOPNOTSUPP, or a negative errno. */
-int store_open_staged(Store *store, const char *name, int flags);
+/* Opens an object for reading and writing where it lies, to verify it again. Returns a descriptor, -EOPNOTSUPP from a
+ * backend whose objects are elsewhere, or a negative errno. */
+int store_open_object(Store *store, const char *key);
 
 /* A batch is a list of steps that are done in order. What comes before a barrier is durable before anything behind it
  * is begun; each step replaces or removes a whole object. */

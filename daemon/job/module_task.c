@@ -1,0 +1,202 @@
+/* A version of a module: the archive of its tag, repacked. */
+
+#include <fcntl.h>
+
+#include "base/clock.h"
+#include "base/sha256.h"
+#include "fetch/download.h"
+#include "job/version_task_private.h"
+#include "source/github.h"
+
+typedef struct ModuleTask {
+        VersionTask base;
+        char *file;                          /* name in the package's directory */
+        char *archive, *repacked, *readme;   /* names in the staging directory */
+        Download *download;
+        WorkerJob *job;
+} ModuleTask;
+
+static int staging_fd(const ModuleTask *task) {
+        return task->base.package->store->staging_fd;
+}
+
+static void remove_staged(const ModuleTask *task, const char *name) {
+        if (name)
+                (void) unlinkat(staging_fd(task), name, 0);
+}
+
+static void module_task_fail(ModuleTask *task, int error) {
+        version_task_fail(&task->base, false, 0, "%s", strerror(-error));
+        version_task_finish(&task->base);
+}
+
+/* Describes the version; returns -EEXIST when nothing has changed or may change. */
+static int describe_version(ModuleTask *task, const WorkerReport *report) {
+        VersionTask *base = &task->base;
+        const Record *record = base->package->record;
+        const RecordVersion *known = record ? record_find(record, base->item->release->version) : NULL;
+        RecordArtifact artifact = { .size = report->size };
+        RecordVersion *version;
+        int r;
+
+        if (known && known->n_artifacts > 0) {
+                if (streq(known->artifacts[0].h1, report->h1))
+                        return -EEXIST;
+                if (base->item->entry->immutable) {
+                        version_task_fail(base, true, 0,
+                                "tag %s has moved: its tree was %s, is %s; the published one stays (immutable)",
+                                base->item->release->tag, known->artifacts[0].h1, report->h1);
+                        return -EEXIST;
+                }
+        }
+
+        r = record_version_new(base->item->version, &version);
+        if (r < 0)
+                return r;
+        base->yield.version = version;
+        version->state = VERSION_PUBLISHED;
+        version->published_usec = clock_realtime_usec();
+        memcpy(artifact.sha256, report->sha256, sizeof(artifact.sha256));
+        (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", report->h1);
+        r = string_assign(&version->tag, base->item->release->tag);
+        if (r >= 0)
+                r = string_assign(&version->commit, report->commit[0] ? report->commit : NULL);
+        if (r >= 0)
+                r = string_assign(&version->scan, "not scanned");
+        if (r >= 0)
+                r = string_assign(&artifact.file, task->file);
+        return r < 0 ? r : record_version_put_artifact(version, &artifact);
+}
+
+static void on_repacked(const WorkerReport *report, void *userdata) {
+        ModuleTask *task = userdata;
+        VersionTask *base = &task->base;
+        _cleanup_free_ char *readme_file = NULL;
+        int r;
+
+        task->job = NULL;
+        remove_staged(task, task->archive);
+        if (report->result != WORKER_OK) {
+                version_task_fail(base, report->result == WORKER_REFUSED, 0, "%s", strempty(report->message));
+                version_task_finish(base);
+                return;
+        }
+        r = describe_version(task, report);
+        if (r >= 0)
+                r = version_yield_add_file(&base->yield, task->repacked, task->file);
+        if (r >= 0 && report->readme_size > 0) {
+                text_set(&readme_file, "%s.README.md", base->item->version);
+                r = readme_file ? version_yield_add_file(&base->yield, task->readme, readme_file) : -ENOMEM;
+        }
+        if (r < 0 && r != -EEXIST)
+                version_task_fail(base, false, 0, "%s", strerror(-r));
+        version_task_finish(base);
+}
+
+/* An empty file, whatever was there. */
+static int create_staged(const ModuleTask *task, const char *name) {
+        int fd;
+
+        remove_staged(task, name);
+        fd = openat(staging_fd(task), name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        return fd < 0 ? negative_errno() : fd;
+}
+
+static int submit_repack(ModuleTask *task, int archive_fd) {
+        WorkerRequest request = WORKER_REQUEST_INIT(WORKER_REPACK);
+        int r;
+
+        request.file_format = task->base.item->entry->file_format;
+        request.input_fd = fcntl(archive_fd, F_DUPFD_CLOEXEC, 3);
+        r = request.input_fd < 0 ? negative_errno() : 0;
+        if (r >= 0)
+                r = request.output_fd = create_staged(task, task->repacked);
+        if (r >= 0)
+                r = request.readme_fd = create_staged(task, task->readme);
+        if (r >= 0) {
+                request.scratch_fd = openat(staging_fd(task), ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+                if (request.scratch_fd < 0)
+                        r = negative_errno();
+        }
+        if (r >= 0)
+                return worker_pool_submit(task->base.context->workers, &request, on_repacked, task, &task->job);
+
+        close_fd(request.input_fd);
+        close_fd(request.output_fd);
+        close_fd(request.readme_fd);
+        return r;
+}
+
+static void on_downloaded(const DownloadReport *report, void *userdata) {
+        ModuleTask *task = userdata;
+        VersionTask *base = &task->base;
+        int r;
+
+        task->download = NULL;
+        if (report->result != DOWNLOAD_OK) {
+                version_task_fail(base,
+                        report->result == DOWNLOAD_FAILED &&
+                                (report->fetch == FETCH_REFUSED || report->fetch == FETCH_NOT_FOUND ||
+                                        report->fetch == FETCH_TOO_LARGE),
+                        report->not_before_usec, "%s", strempty(report->message));
+                version_task_finish(base);
+                return;
+        }
+        version_task_set_state(base, VERSION_REPACKING);
+        r = submit_repack(task, report->fd);
+        if (r < 0)
+                module_task_fail(task, r);
+}
+
+static int module_task_start(VersionTask *base) {
+        ModuleTask *task = (ModuleTask *) base;
+        const Package *package = base->package;
+        _cleanup_free_ char *url = NULL, *key = NULL;
+        char name[SHA256_HEX_SIZE];
+        int r;
+
+        url = github_archive_url(base->context->settings->github_web_url, package->source.owner,
+                package->source.repository, base->item->release->tag);
+        text_set(&task->file, "%s.%s", base->item->version, file_format_suffix(base->item->entry->file_format));
+        if (!url || !task->file)
+                return -ENOMEM;
+        key = package_key(package, task->file);
+        if (!key)
+                return -ENOMEM;
+        sha256_hex_of(key, strlen(key), name);
+        text_set(&task->archive, "%s.archive", name);
+        text_set(&task->repacked, "%s.repacked", name);
+        text_set(&task->readme, "%s.readme", name);
+        if (!task->archive || !task->repacked || !task->readme)
+                return -ENOMEM;
+
+        version_task_set_state(base, VERSION_FETCHING);
+        r = download_start(base->context->fetcher, base->context->offload,
+                &(DownloadRequest) {
+                        .url = url,
+                        .staging_fd = staging_fd(task),
+                        .name = task->archive,
+                        .size_max = base->context->settings->artifact_size_max,
+                        .on_done = on_downloaded,
+                        .userdata = task,
+                },
+                &task->download);
+        return r;
+}
+
+static void module_task_clear(VersionTask *base) {
+        ModuleTask *task = (ModuleTask *) base;
+
+        download_cancel(task->download);
+        worker_job_cancel(task->job);
+        free(task->file);
+        free(task->archive);
+        free(task->repacked);
+        free(task->readme);
+}
+
+const VersionTaskKind module_task_kind = {
+        .size = sizeof(ModuleTask),
+        .start = module_task_start,
+        .clear = module_task_clear,
+};

@@ -1,0 +1,237 @@
+#include "job/package.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/text.h"
+#include "source/github.h"
+
+#define BACKOFF_MIN_USEC (30 * USEC_PER_SEC)
+#define BACKOFF_REFUSED_MIN_USEC (10 * USEC_PER_MINUTE)
+#define BACKOFF_MAX_USEC (6 * 60 * USEC_PER_MINUTE)
+
+static const char *const state_names[_PACKAGE_STATE_MAX] = {
+        [PACKAGE_UNKNOWN] = "unknown",
+        [PACKAGE_QUEUED] = "queued",
+        [PACKAGE_DISCOVERING] = "discovering",
+        [PACKAGE_SYNCING] = "syncing",
+        [PACKAGE_CURRENT] = "current",
+        [PACKAGE_INCOMPLETE] = "incomplete",
+        [PACKAGE_FAILED] = "failed",
+};
+
+const char *package_state_to_string(PackageState state) {
+        return state >= 0 && state < _PACKAGE_STATE_MAX ? state_names[state] : NULL;
+}
+
+/* Identity */
+
+static int set_module(Package *package, const Depot *depot, const DepotEntry *entry, const Settings *settings) {
+        int r = 0;
+
+        package->name = package_name(PACKAGE_MODULE, depot->registry_namespace, entry->name, entry->system);
+        package->directory = package_directory(
+                PACKAGE_MODULE, NULL, depot->registry_namespace, entry->name, entry->system);
+        package->source.kind = SOURCE_GITHUB;
+        if (!entry->repo_url) {
+                r = string_assign(&package->source.owner, entry->repo_owner);
+                if (r >= 0)
+                        r = string_assign(&package->source.repository, entry->name);
+        } else {
+                r = github_parse_repository_url(entry->repo_url, settings->github_web_url, &package->source.owner,
+                        &package->source.repository);
+                if (r == -EXDEV || r == -EINVAL) {
+                        text_set(&package->problem, "repoUrl %s is not a repository below %s", entry->repo_url,
+                                settings->github_web_url);
+                        r = 0;
+                }
+        }
+        if (entry->use_authenticated_client && !package->problem)
+                text_set(&package->problem,
+                        "githubClientConfig.useAuthenticatedClient: this version asks GitHub without credentials only");
+        return r;
+}
+
+static int set_provider(Package *package, const DepotEntry *entry, const Settings *settings) {
+        int r;
+
+        package->name = package_name(PACKAGE_PROVIDER, entry->provider_namespace, entry->name, NULL);
+        package->directory = package_directory(PACKAGE_PROVIDER, settings->provider_hostnames[0],
+                entry->provider_namespace, entry->name, NULL);
+        package->source.kind = SOURCE_HASHICORP;
+        text_set(&package->source.product, "terraform-provider-%s", entry->name);
+        r = string_assign(&package->provider_namespace, entry->provider_namespace);
+        if (!package->source.product)
+                r = -ENOMEM;
+        if (!streq(entry->provider_namespace, "hashicorp"))
+                text_set(&package->problem,
+                        "namespace %s: this version mirrors providers of namespace hashicorp only",
+                        entry->provider_namespace);
+        return r;
+}
+
+int package_new(const Depot *depot, const DepotEntry *entry, const Settings *settings, Package **ret) {
+        _cleanup_(package_freep) Package *package = calloc(1, sizeof(Package));
+        int r;
+
+        if (!package)
+                return -ENOMEM;
+        package->kind = entry->kind;
+        r = string_assign(&package->leaf, entry->name);
+        if (r >= 0)
+                r = entry->kind == PACKAGE_MODULE ? set_module(package, depot, entry, settings) :
+                                                    set_provider(package, entry, settings);
+        if (r < 0)
+                return r;
+        package->source_name = source_name(&package->source);
+        package->store_identity = storage_config_identity(&entry->storage);
+        if (!package->name || !package->directory || !package->source_name || !package->store_identity)
+                return -ENOMEM;
+        *ret = TAKE_PTR(package);
+        return 0;
+}
+
+static void status_clear(VersionStatus *status) {
+        free(status->version);
+        free(status->reason);
+}
+
+Package *package_free(Package *package) {
+        if (!package)
+                return NULL;
+        package_clear_statuses(package);
+        for (size_t i = 0; i < package->n_wants; i++)
+                depot_unref(package->wants[i].depot);
+        free(package->wants);
+        free(package->name);
+        free(package->store_identity);
+        free(package->directory);
+        free(package->leaf);
+        free(package->provider_namespace);
+        source_clear(&package->source);
+        free(package->source_name);
+        free(package->problem);
+        record_free(package->record);
+        free(package->reason);
+        free(package);
+        return NULL;
+}
+
+int package_compare(const Package *a, const Package *b) {
+        int order = strcmp(a->name, b->name);
+
+        if (order == 0)
+                order = (int) a->kind - (int) b->kind;
+        return order != 0 ? order : strcmp(a->store_identity, b->store_identity);
+}
+
+/* What two depots have to agree on. Returns true and a message when they do not. */
+static bool disagree(const Package *package, const Depot *depot, const DepotEntry *entry, const Package *other,
+        char **ret_error) {
+        const PackageWant *first = &package->wants[0];
+
+        if (!streq(package->source_name, other->source_name)) {
+                text_set(ret_error, "depot %s takes it from %s, depot %s from %s", first->depot->name,
+                        package->source_name, depot->name, other->source_name);
+                return true;
+        }
+        if (package->kind == PACKAGE_MODULE && first->entry->file_format != entry->file_format) {
+                text_set(ret_error, "depot %s stores it as %s, depot %s as %s", first->depot->name,
+                        file_format_to_string(first->entry->file_format), depot->name,
+                        file_format_to_string(entry->file_format));
+                return true;
+        }
+        return false;
+}
+
+int package_join(
+        Package *package, Depot *depot, const DepotEntry *entry, const Package *other, char **ret_error) {
+        PackageWant want = { .depot = depot, .entry = entry };
+        int r;
+
+        if (package->n_wants > 0 && disagree(package, depot, entry, other, ret_error))
+                return -EEXIST;
+        r = LIST_APPEND(package->wants, package->n_wants, want);
+        if (r >= 0)
+                depot_ref(depot);
+        return r;
+}
+
+/* States */
+
+VersionStatus *package_find_status(const Package *package, const char *version) {
+        for (size_t i = 0; i < package->n_statuses; i++)
+                if (streq(package->statuses[i].version, version))
+                        return &package->statuses[i];
+        return NULL;
+}
+
+VersionStatus *package_set_status(Package *package, const char *version, VersionState state, const char *reason) {
+        VersionStatus *status = package_find_status(package, version);
+
+        if (!status) {
+                VersionStatus added = { .version = strdup(version) };
+
+                if (!added.version || LIST_APPEND(package->statuses, package->n_statuses, added) < 0) {
+                        free(added.version);
+                        return NULL;
+                }
+                status = &package->statuses[package->n_statuses - 1];
+        }
+        status->state = state;
+        (void) string_assign(&status->reason, reason);
+        return status;
+}
+
+void package_clear_status(Package *package, const char *version) {
+        VersionStatus *status = package_find_status(package, version);
+
+        if (!status)
+                return;
+        status_clear(status);
+        *status = package->statuses[--package->n_statuses];
+}
+
+void package_clear_statuses(Package *package) {
+        for (size_t i = 0; i < package->n_statuses; i++)
+                status_clear(&package->statuses[i]);
+        free(package->statuses);
+        package->statuses = NULL;
+        package->n_statuses = 0;
+}
+
+VersionCounts package_count(const Package *package) {
+        VersionCounts counts = {};
+
+        for (size_t i = 0; package->record && i < package->record->n_versions; i++) {
+                counts.published += package->record->versions[i]->state == VERSION_PUBLISHED;
+                counts.held += package->record->versions[i]->state == VERSION_HELD;
+        }
+        for (size_t i = 0; i < package->n_statuses; i++) {
+                counts.failed += package->statuses[i].state == VERSION_FAILED;
+                counts.pending += package->statuses[i].state <= VERSION_STORING;
+        }
+        return counts;
+}
+
+const char *package_latest(const Package *package) {
+        for (size_t i = 0; package->record && i < package->record->n_versions; i++)
+                if (package->record->versions[i]->state == VERSION_PUBLISHED)
+                        return version_string(package->record->versions[i]->version);
+        return NULL;
+}
+
+char *package_key(const Package *package, const char *file) {
+        char *key = NULL;
+
+        text_set(&key, "%s/%s", package->directory, file);
+        return key;
+}
+
+uint64_t package_next_try(unsigned attempts, bool refused, uint64_t not_before_usec) {
+        uint64_t delay = refused ? BACKOFF_REFUSED_MIN_USEC : BACKOFF_MIN_USEC, now = clock_realtime_usec();
+
+        for (unsigned i = 1; i < attempts && delay < BACKOFF_MAX_USEC; i++)
+                delay *= 2;
+        delay = MIN_OF(delay, BACKOFF_MAX_USEC);
+        return MAX_OF(now + delay, not_before_usec) + clock_jitter(delay / 5);
+}

@@ -1,0 +1,103 @@
+/* A package while the daemon runs: who wants it, what the record says, what is going on with its versions. */
+#pragma once
+
+#include "base/util.h"
+#include "config/settings.h"
+#include "model/depot.h"
+#include "model/package.h"
+#include "model/record.h"
+#include "plan/plan.h"
+#include "source/listing.h"
+#include "store/store.h"
+
+typedef struct Package Package;
+typedef struct Reconcile Reconcile;
+
+typedef enum PackageState {
+        PACKAGE_UNKNOWN,
+        PACKAGE_QUEUED,
+        PACKAGE_DISCOVERING,
+        PACKAGE_SYNCING,
+        PACKAGE_CURRENT,
+        PACKAGE_INCOMPLETE, /* some versions failed */
+        PACKAGE_FAILED,     /* nothing could be done */
+        _PACKAGE_STATE_MAX,
+} PackageState;
+
+const char *package_state_to_string(PackageState state);
+
+/* A version that is not simply published: on its way, or failed. */
+typedef struct VersionStatus {
+        char *version;
+        VersionState state;
+        char *reason;
+        unsigned attempts;
+        uint64_t next_try_usec; /* realtime; 0: none */
+} VersionStatus;
+
+typedef struct PackageWant {
+        Depot *depot; /* referenced */
+        const DepotEntry *entry;
+} PackageWant;
+
+typedef struct VersionCounts {
+        uint64_t published, pending, held, failed;
+} VersionCounts;
+
+struct Package {
+        PackageKind kind;
+        char *name;            /* as people name it */
+        char *store_identity;
+        char *directory;       /* in the store */
+        char *leaf;            /* module: repository name; provider: type */
+        char *provider_namespace;
+        Source source;
+        char *source_name;
+        PackageWant *wants;
+        size_t n_wants;
+        char *problem;         /* why the configuration makes it impossible; NULL: it does not */
+
+        Store *store;          /* borrowed; NULL with a problem */
+        Record *record;        /* NULL: none, or not loaded yet */
+        char record_revision[STORE_REVISION_SIZE];
+        bool checked;          /* the store was compared with the record since the daemon started */
+
+        PackageState state;
+        char *reason;
+        unsigned attempts;     /* failed tries in a row */
+        uint64_t next_try_usec, last_check_usec; /* realtime; 0: none */
+        VersionStatus *statuses; /* in no order */
+        size_t n_statuses;
+
+        Reconcile *reconcile;  /* what runs now; NULL: nothing */
+};
+
+/* The package that the entry means; its wants are still empty. What makes it impossible becomes its `problem`. */
+int package_new(const Depot *depot, const DepotEntry *entry, const Settings *settings, Package **ret);
+/* It must not be reconciling. */
+Package *package_free(Package *package);
+DEFINE_CLEANUP(Package *, package_free)
+
+/* Equal identity: the same package in the same store. Sorts by name, then store. */
+int package_compare(const Package *a, const Package *b);
+
+/* Adds the entry that led to `other`, a package with the same identity. Returns 0; -EEXIST and a message in *ret_error
+ * when the two disagree on where the package comes from or how it is stored. */
+int package_join(Package *package, Depot *depot, const DepotEntry *entry, const Package *other, char **ret_error);
+
+VersionStatus *package_find_status(const Package *package, const char *version);
+/* Makes or changes the status. NULL when out of memory. */
+VersionStatus *package_set_status(Package *package, const char *version, VersionState state, const char *reason);
+void package_clear_status(Package *package, const char *version);
+void package_clear_statuses(Package *package);
+
+VersionCounts package_count(const Package *package);
+/* The newest published version, NULL if there is none. Borrowed. */
+const char *package_latest(const Package *package);
+
+/* "<directory>/<file>", to be freed. */
+char *package_key(const Package *package, const char *file);
+
+/* When a failed try is made again: doubles from half a minute (ten minutes when upstream's answer itself was bad) to six
+ * hours, with jitter; never before `not_before_usec`. Realtime. */
+uint64_t package_next_try(unsigned attempts, bool refused, uint64_t not_before_usec);

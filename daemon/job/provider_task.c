@@ -1,0 +1,511 @@
+/* A version of a provider: SHA256SUMS and its signature first, then every platform's zip against the sums. */
+
+#include <fcntl.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/list.h"
+#include "base/sha256.h"
+#include "fetch/download.h"
+#include "job/version_task_private.h"
+#include "source/hashicorp.h"
+#include "verify/shasums.h"
+
+#define SIGNATURE_SIZE_MAX (64 * KIB)
+#define KEYS_FILE "keys"
+
+typedef struct ProviderTask ProviderTask;
+
+/* One platform's zip. */
+typedef struct Platform {
+        ProviderTask *task;
+        const char *name;   /* "linux_amd64", borrowed from the plan */
+        char *file, *staged;
+        char sha256[SHA256_HEX_SIZE]; /* as the signed sums say */
+        uint64_t size;
+        bool adopting;      /* what is being hashed lies in the store already */
+        Download *download;
+        WorkerJob *job;
+        bool done;
+} Platform;
+
+/* A small file of the release, in memory. */
+typedef struct ReleaseFile {
+        ProviderTask *task;
+        char *name;
+        Transfer *transfer;
+        char *data;
+        size_t size;
+} ReleaseFile;
+
+struct ProviderTask {
+        VersionTask base;
+        ReleaseFile shasums, signature;
+        char *keys_text; /* what the signature was checked with */
+        size_t keys_size;
+        WorkerJob *signature_job;
+        Platform *platforms;
+        size_t n_platforms;
+};
+
+static const Settings *task_settings(const ProviderTask *task) {
+        return task->base.context->settings;
+}
+
+static char *task_url(const ProviderTask *task, const char *file) {
+        return hashicorp_file_url(task_settings(task)->hashicorp_releases_url, task->base.package->source.product,
+                task->base.item->release->tag, file);
+}
+
+/* Platforms */
+
+static void platform_clear(Platform *platform) {
+        download_cancel(platform->download);
+        worker_job_cancel(platform->job);
+        free(platform->file);
+        free(platform->staged);
+}
+
+static void platform_end(Platform *platform) {
+        ProviderTask *task = platform->task;
+
+        platform->done = true;
+        for (size_t i = 0; i < task->n_platforms; i++)
+                if (!task->platforms[i].done)
+                        return;
+        /* Without one good platform there is nothing to commit. */
+        if (task->base.yield.version && task->base.yield.version->n_artifacts == 0)
+                task->base.yield.version = record_version_free(task->base.yield.version);
+        version_task_finish(&task->base);
+}
+
+static int platform_yield(Platform *platform, const char *h1) {
+        VersionYield *yield = &platform->task->base.yield;
+        RecordArtifact artifact = { .size = platform->size };
+        int r;
+
+        memcpy(artifact.sha256, platform->sha256, sizeof(artifact.sha256));
+        (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", h1);
+        r = string_assign(&artifact.platform, platform->name);
+        if (r >= 0)
+                r = string_assign(&artifact.file, platform->file);
+        if (r >= 0 && !platform->adopting)
+                r = version_yield_add_file(yield, platform->staged, platform->file);
+        if (r < 0) {
+                free(artifact.platform);
+                free(artifact.file);
+                return r;
+        }
+        return record_version_put_artifact(yield->version, &artifact);
+}
+
+static int platform_download(Platform *platform);
+
+static void on_hashed(const WorkerReport *report, void *userdata) {
+        Platform *platform = userdata;
+        VersionTask *base = &platform->task->base;
+        int r;
+
+        platform->job = NULL;
+        /* What lies in the store without a record is adopted only if it is the signed file. */
+        if (platform->adopting &&
+                (report->result != WORKER_OK || !streq(report->sha256, platform->sha256))) {
+                platform->adopting = false;
+                r = platform_download(platform);
+                if (r >= 0)
+                        return;
+                version_task_fail(base, false, 0, "%s: %s", platform->name, strerror(-r));
+        } else if (report->result != WORKER_OK) {
+                (void) unlinkat(base->package->store->staging_fd, platform->staged, 0);
+                version_task_fail(base, report->result == WORKER_REFUSED, 0, "%s: %s", platform->file,
+                        strempty(report->message));
+        } else {
+                if (platform->adopting)
+                        platform->size = report->size;
+                r = platform_yield(platform, report->h1);
+                if (r < 0)
+                        version_task_fail(base, false, 0, "%s: %s", platform->file, strerror(-r));
+        }
+        platform_end(platform);
+}
+
+/* The descriptor is taken over. */
+static int platform_hash(Platform *platform, int fd) {
+        WorkerRequest request = WORKER_REQUEST_INIT(WORKER_HASH_ZIP);
+
+        request.input_fd = fd;
+        request.hash_file = platform->adopting;
+        return worker_pool_submit(
+                platform->task->base.context->workers, &request, on_hashed, platform, &platform->job);
+}
+
+static void on_downloaded(const DownloadReport *report, void *userdata) {
+        Platform *platform = userdata;
+        VersionTask *base = &platform->task->base;
+        int fd, r;
+
+        platform->download = NULL;
+        if (report->result == DOWNLOAD_OK) {
+                platform->size = report->size;
+                fd = fcntl(report->fd, F_DUPFD_CLOEXEC, 3);
+                r = fd < 0 ? negative_errno() : platform_hash(platform, fd);
+                if (r >= 0)
+                        return;
+                version_task_fail(base, false, 0, "%s: %s", platform->file, strerror(-r));
+        } else if (report->result == DOWNLOAD_MISMATCH)
+                version_task_fail(base, true, 0, "SHA256SUMS lists %s for %s, the archive has %s", platform->sha256,
+                        platform->file, report->sha256);
+        else
+                version_task_fail(base,
+                        report->result == DOWNLOAD_FAILED &&
+                                (report->fetch == FETCH_REFUSED || report->fetch == FETCH_NOT_FOUND ||
+                                        report->fetch == FETCH_TOO_LARGE),
+                        report->not_before_usec, "%s", strempty(report->message));
+        platform_end(platform);
+}
+
+static int platform_download(Platform *platform) {
+        const VersionTask *base = &platform->task->base;
+        _cleanup_free_ char *url = task_url(platform->task, platform->file);
+
+        if (!url)
+                return -ENOMEM;
+        return download_start(base->context->fetcher, base->context->offload,
+                &(DownloadRequest) {
+                        .url = url,
+                        .staging_fd = base->package->store->staging_fd,
+                        .name = platform->staged,
+                        .expected_sha256 = platform->sha256,
+                        .size_max = base->context->settings->artifact_size_max,
+                        .on_done = on_downloaded,
+                        .userdata = platform,
+                },
+                &platform->download);
+}
+
+/* Looks into the signed sums, then into the store, then to upstream. */
+static int platform_start(Platform *platform) {
+        const VersionTask *base = &platform->task->base;
+        const ReleaseFile *shasums = &platform->task->shasums;
+        _cleanup_free_ char *key = NULL;
+        char key_sha256[SHA256_HEX_SIZE];
+        unsigned line = 0;
+        int fd, r;
+
+        platform->file =
+                package_provider_zip(base->package->leaf, base->item->release->tag, platform->name);
+        if (!platform->file)
+                return -ENOMEM;
+        r = shasums_find(shasums->data, shasums->size, platform->file, platform->sha256, &line);
+        if (r < 0)
+                return r;
+
+        key = package_key(base->package, platform->file);
+        if (!key)
+                return -ENOMEM;
+        sha256_hex_of(key, strlen(key), key_sha256);
+        r = string_assign(&platform->staged, key_sha256);
+        if (r < 0)
+                return r;
+
+        fd = store_open_object(base->package->store, key);
+        if (fd >= 0) {
+                platform->adopting = true;
+                return platform_hash(platform, fd);
+        }
+        return platform_download(platform);
+}
+
+static const char *shasums_error(int error) {
+        switch (error) {
+        case -ENOENT:
+                return "has no line for it";
+        case -ENOTUNIQ:
+                return "lists it twice with different digests";
+        case -EBADMSG:
+                return "is malformed";
+        default:
+                return strerror(-error);
+        }
+}
+
+static void start_platforms(ProviderTask *task) {
+        VersionTask *base = &task->base;
+
+        version_task_set_state(base, VERSION_FETCHING);
+        for (size_t i = 0; i < task->n_platforms; i++)
+                task->platforms[i] = (Platform) { .task = task, .name = base->item->platforms[i] };
+        for (size_t i = 0; i < task->n_platforms; i++) {
+                Platform *platform = &task->platforms[i];
+                int r = platform_start(platform);
+
+                if (r >= 0)
+                        continue;
+                version_task_fail(base, r != -ENOMEM, 0, "%s: %s %s", strempty(platform->file), task->shasums.name,
+                        shasums_error(r));
+                platform_end(platform);
+        }
+}
+
+/* The signature */
+
+static int describe_version(ProviderTask *task, const WorkerReport *report) {
+        VersionTask *base = &task->base;
+        const Record *record = base->package->record;
+        const RecordVersion *known = record ? record_find(record, base->item->release->version) : NULL;
+        RecordVersion *version;
+        int r;
+
+        /* Platforms that are published already stay. */
+        r = known ? record_version_copy(known, &version) : record_version_new(base->item->version, &version);
+        if (r < 0)
+                return r;
+        base->yield.version = version;
+
+        version->state = VERSION_PUBLISHED;
+        version->signed_usec = report->signed_at * USEC_PER_SEC;
+        version->hash_algorithm = report->hash_algorithm;
+        version->key_expired = report->key_expired;
+        if (version->published_usec == 0)
+                version->published_usec = clock_realtime_usec();
+        r = string_assign(&version->tag, base->item->release->tag);
+        if (r >= 0)
+                r = string_assign(&version->key_fingerprint, report->primary_fingerprint);
+        if (r >= 0)
+                r = string_assign(&version->subkey_fingerprint, report->signing_fingerprint);
+        if (r >= 0)
+                r = string_assign(&version->scan, "not scanned");
+        return r;
+}
+
+/* The proof goes beside the artifacts byte for byte, under the names that clients know. */
+static int keep_proof(ProviderTask *task) {
+        VersionYield *yield = &task->base.yield;
+        _cleanup_free_ char *signature = NULL;
+        int r;
+
+        signature = package_provider_signature(task->base.package->leaf, task->base.item->release->tag);
+        if (!signature)
+                return -ENOMEM;
+        r = version_yield_add_document(yield, task->shasums.name, task->shasums.data, task->shasums.size);
+        if (r >= 0)
+                r = version_yield_add_document(yield, signature, task->signature.data, task->signature.size);
+        if (r >= 0)
+                r = version_yield_add_document(yield, KEYS_FILE, task->keys_text, task->keys_size);
+        return r;
+}
+
+static void on_signature(const WorkerReport *report, void *userdata) {
+        ProviderTask *task = userdata;
+        VersionTask *base = &task->base;
+        int r;
+
+        task->signature_job = NULL;
+        if (report->result != WORKER_OK || report->signature != SIGNATURE_GOOD) {
+                version_task_fail(base, report->result != WORKER_FAILED, 0, "%s: the signature is not accepted: %s",
+                        task->shasums.name,
+                        report->message ? report->message : signature_verdict_to_string(report->signature));
+                version_task_finish(base);
+                return;
+        }
+        r = describe_version(task, report);
+        if (r >= 0)
+                r = keep_proof(task);
+        if (r < 0) {
+                version_task_fail(base, false, 0, "%s", strerror(-r));
+                version_task_finish(base);
+                return;
+        }
+        start_platforms(task);
+}
+
+static int submit_signature(ProviderTask *task, const KeyText *texts, size_t n_texts) {
+        const Settings *settings = task_settings(task);
+        WorkerRequest request = WORKER_REQUEST_INIT(WORKER_SIGNATURE);
+        char *fingerprints[KEYS_PER_NAMESPACE_MAX + 1] = {};
+        int r = 0;
+
+        request.allow_expired_keys = settings->allow_expired_keys;
+        request.allow_weak_hashes = settings->allow_weak_hashes;
+        request.fingerprints = fingerprints;
+        for (size_t i = 0; i < n_texts && r >= 0; i++) {
+                fingerprints[i] = (char *) texts[i].fingerprint;
+                r = request.keyring_fds[i] = fs_memory_file("keyring", texts[i].data, texts[i].size);
+                if (r >= 0)
+                        request.n_keyrings++;
+        }
+        if (r >= 0)
+                r = request.input_fd = fs_memory_file("shasums", task->shasums.data, task->shasums.size);
+        if (r >= 0)
+                r = request.signature_fd = fs_memory_file("signature", task->signature.data, task->signature.size);
+        if (r >= 0)
+                return worker_pool_submit(
+                        task->base.context->workers, &request, on_signature, task, &task->signature_job);
+
+        for (size_t i = 0; i < request.n_keyrings; i++)
+                close_fd(request.keyring_fds[i]);
+        close_fd(request.input_fd);
+        return r;
+}
+
+static void on_keys(int result, const KeyText *texts, size_t n_texts, const char *message, void *userdata) {
+        ProviderTask *task = userdata;
+        VersionTask *base = &task->base;
+        Buffer text = {};
+        int r = 0;
+
+        if (result < 0) {
+                version_task_fail(base, false, 0, "%s: cannot check the signature: %s", task->shasums.name, message);
+                version_task_finish(base);
+                return;
+        }
+        for (size_t i = 0; i < n_texts && r >= 0; i++) {
+                r = buffer_append(&text, texts[i].data, texts[i].size);
+                if (r >= 0 && texts[i].size > 0 && texts[i].data[texts[i].size - 1] != '\n')
+                        r = buffer_append(&text, "\n", 1);
+        }
+        task->keys_text = text.data;
+        task->keys_size = text.size;
+        if (r >= 0)
+                r = submit_signature(task, texts, n_texts);
+        if (r < 0) {
+                version_task_fail(base, false, 0, "%s", strerror(-r));
+                version_task_finish(base);
+        }
+}
+
+/* The files of the release */
+
+static void release_file_clear(ReleaseFile *file) {
+        transfer_cancel(file->transfer);
+        free(file->name);
+        free(file->data);
+}
+
+static void on_release_file(const FetchResponse *response, void *userdata) {
+        ReleaseFile *file = userdata;
+        ProviderTask *task = file->task;
+        VersionTask *base = &task->base;
+        int r;
+
+        file->transfer = NULL;
+        if (response->result != FETCH_OK) {
+                version_task_fail(base,
+                        response->result == FETCH_REFUSED || response->result == FETCH_NOT_FOUND ||
+                                response->result == FETCH_TOO_LARGE,
+                        response->not_before_usec, "%s", strempty(response->error));
+        } else {
+                file->data = response->body->data ? TAKE_PTR(response->body->data) : strdup("");
+                file->size = response->body->size;
+        }
+
+        if (task->shasums.transfer || task->signature.transfer)
+                return;
+        if (base->yield.error || !task->shasums.data || !task->signature.data) {
+                version_task_finish(base);
+                return;
+        }
+        version_task_set_state(base, VERSION_VERIFYING);
+        r = keys_get(base->context->keys, base->package->provider_namespace, on_keys, task);
+        if (r < 0) {
+                version_task_fail(base, false, 0, "%s", strerror(-r));
+                version_task_finish(base);
+        }
+}
+
+static int fetch_release_file(ProviderTask *task, ReleaseFile *file, uint64_t size_max) {
+        _cleanup_free_ char *url = task_url(task, file->name);
+
+        if (!url)
+                return -ENOMEM;
+        file->task = task;
+        return fetcher_start(task->base.context->fetcher,
+                &(FetchRequest) {
+                        .url = url,
+                        .size_max = size_max,
+                        .on_done = on_release_file,
+                        .userdata = file,
+                },
+                &file->transfer);
+}
+
+static bool ends_with_key(const char *file, const char *fingerprint) {
+        _cleanup_free_ char *suffix = NULL;
+        size_t length = strlen(fingerprint);
+
+        text_set(&suffix, "_SHA256SUMS.%s.sig", fingerprint + (length > 8 ? length - 8 : 0));
+        return suffix && endswith(file, suffix);
+}
+
+/* The signature by a pinned key if upstream names one (protocols: "HashiCorp Releases API", files), else the general. */
+static const char *choose_signature(const ProviderTask *task) {
+        const Settings *settings = task_settings(task);
+        char **files = task->base.item->release->signature_files;
+
+        for (char **file = files; file && *file; file++)
+                for (size_t i = 0; i < settings->n_keys; i++)
+                        if (streq(settings->keys[i].provider_namespace, task->base.package->provider_namespace) &&
+                                ends_with_key(*file, settings->keys[i].fingerprint))
+                                return *file;
+        for (char **file = files; file && *file; file++)
+                if (endswith(*file, "_SHA256SUMS.sig"))
+                        return *file;
+        return files ? files[0] : NULL;
+}
+
+static int provider_task_start(VersionTask *base) {
+        ProviderTask *task = (ProviderTask *) base;
+        const Release *release = base->item->release;
+        const char *signature = choose_signature(task);
+        _cleanup_free_ char *shasums = package_provider_shasums(base->package->leaf, release->tag);
+        int r;
+
+        if (!shasums)
+                return -ENOMEM;
+        task->n_platforms = strings_length(base->item->platforms);
+        task->platforms = calloc(MAX_OF(task->n_platforms, (size_t) 1), sizeof(Platform));
+        if (!task->platforms)
+                return -ENOMEM;
+
+        version_task_set_state(base, VERSION_FETCHING);
+        if (!release->shasums_file || !signature || task->n_platforms == 0) {
+                version_task_fail(base, true, 0, "upstream names no %s",
+                        !release->shasums_file ? "SHA256SUMS" : !signature ? "signature of its SHA256SUMS" : "platform");
+                version_task_finish(base);
+                return 0;
+        }
+        if (!streq(release->shasums_file, shasums)) {
+                version_task_fail(base, true, 0, "upstream names its sums %s instead of %s", release->shasums_file,
+                        shasums);
+                version_task_finish(base);
+                return 0;
+        }
+
+        r = string_assign(&task->shasums.name, shasums);
+        if (r >= 0)
+                r = string_assign(&task->signature.name, signature);
+        if (r >= 0)
+                r = fetch_release_file(task, &task->shasums, SHASUMS_SIZE_MAX);
+        if (r >= 0)
+                r = fetch_release_file(task, &task->signature, SIGNATURE_SIZE_MAX);
+        return r;
+}
+
+static void provider_task_clear(VersionTask *base) {
+        ProviderTask *task = (ProviderTask *) base;
+
+        keys_forget(base->context->keys, task);
+        worker_job_cancel(task->signature_job);
+        release_file_clear(&task->shasums);
+        release_file_clear(&task->signature);
+        for (size_t i = 0; task->platforms && i < task->n_platforms; i++)
+                platform_clear(&task->platforms[i]);
+        free(task->platforms);
+        free(task->keys_text);
+}
+
+const VersionTaskKind provider_task_kind = {
+        .size = sizeof(ProviderTask),
+        .start = provider_task_start,
+        .clear = provider_task_clear,
+};

@@ -1,0 +1,147 @@
+#include "job/version_task.h"
+
+#include "base/list.h"
+#include "base/list.h"
+#include "job/version_task_private.h"
+
+void version_yield_clear(VersionYield *yield) {
+        record_version_free(yield->version);
+        for (size_t i = 0; i < yield->n_files; i++) {
+                free(yield->files[i].staged);
+                free(yield->files[i].file);
+        }
+        free(yield->files);
+        for (size_t i = 0; i < yield->n_documents; i++) {
+                free(yield->documents[i].file);
+                free(yield->documents[i].data);
+        }
+        free(yield->documents);
+        free(yield->error);
+        *yield = (VersionYield) {};
+}
+
+int version_yield_add_file(VersionYield *yield, const char *staged, const char *file) {
+        StagedFile added = { .staged = strdup(staged), .file = strdup(file) };
+        int r = added.staged && added.file ? LIST_APPEND(yield->files, yield->n_files, added) : -ENOMEM;
+
+        if (r < 0) {
+                free(added.staged);
+                free(added.file);
+        }
+        return r;
+}
+
+int version_yield_add_document(VersionYield *yield, const char *file, const void *data, size_t size) {
+        StagedDocument added = { .file = strdup(file), .data = malloc(size + 1), .size = size };
+        int r = added.file && added.data ? LIST_APPEND(yield->documents, yield->n_documents, added) : -ENOMEM;
+
+        if (r < 0) {
+                free(added.file);
+                free(added.data);
+                return r;
+        }
+        memcpy(added.data, data, size);
+        added.data[size] = '\0';
+        return 0;
+}
+
+static VersionTask *task_free(VersionTask *task) {
+        if (!task)
+                return NULL;
+        if (task->kind)
+                task->kind->clear(task);
+        sd_event_source_disable_unref(task->deferred);
+        version_yield_clear(&task->yield);
+        free(task);
+        return NULL;
+}
+
+VersionTask *version_task_cancel(VersionTask *task) {
+        return task_free(task);
+}
+
+const char *version_task_version(const VersionTask *task) {
+        return task->item->version;
+}
+
+void version_task_set_state(VersionTask *task, VersionState state) {
+        const JobContext *context = task->context;
+
+        if (task->state == state)
+                return;
+        task->state = state;
+        (void) package_set_status(task->package, task->item->version, state, NULL);
+        context->on_event(
+                &(JobEvent) {
+                        .type = JOB_EVENT_VERSION,
+                        .package = task->package,
+                        .version = task->item->version,
+                        .state = state,
+                },
+                context->userdata);
+}
+
+static int on_deferred(sd_event_source *source, void *userdata) {
+        VersionTask *task = userdata;
+        VersionYield yield = task->yield;
+        VersionTaskDone done = task->done;
+        void *done_userdata = task->userdata;
+
+        task->yield = (VersionYield) {};
+        done(task, &yield, done_userdata);
+        version_yield_clear(&yield);
+        task_free(task);
+        return 0;
+}
+
+void version_task_finish(VersionTask *task) {
+        (void) sd_event_source_set_enabled(task->deferred, SD_EVENT_ONESHOT);
+}
+
+void version_task_fail(VersionTask *task, bool refused, uint64_t not_before_usec, const char *format, ...) {
+        _cleanup_free_ char *message = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        if (vasprintf(&message, format, arguments) < 0)
+                message = NULL;
+        va_end(arguments);
+
+        /* One platform after the other may fail: the first message stays, the others are as a rule the same. */
+        if (!task->yield.error)
+                task->yield.error = TAKE_PTR(message);
+        task->yield.refused = task->yield.refused || refused;
+        task->yield.not_before_usec = MAX_OF(task->yield.not_before_usec, not_before_usec);
+}
+
+int version_task_start(const JobContext *context, Package *package, const PlanItem *item, VersionTaskDone done,
+        void *userdata, VersionTask **ret) {
+        const VersionTaskKind *kind =
+                package->kind == PACKAGE_PROVIDER ? &provider_task_kind : &module_task_kind;
+        VersionTask *task = calloc(1, kind->size);
+        int r;
+
+        if (!task)
+                return -ENOMEM;
+        *task = (VersionTask) {
+                .context = context,
+                .package = package,
+                .item = item,
+                .done = done,
+                .userdata = userdata,
+                .state = VERSION_PLANNED,
+        };
+        r = sd_event_add_defer(context->event, &task->deferred, on_deferred, task);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(task->deferred, SD_EVENT_OFF);
+        if (r >= 0) {
+                task->kind = kind;
+                r = kind->start(task);
+        }
+        if (r < 0) {
+                task_free(task);
+                return r;
+        }
+        *ret = task;
+        return 0;
+}

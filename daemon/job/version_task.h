@@ -1,0 +1,45 @@
+/* Brings one version of a package as far as the staging directory: fetched, verified, hashed or repacked. What comes out
+ * is for the store to commit. */
+#pragma once
+
+#include "job/context.h"
+#include "job/package.h"
+
+typedef struct VersionTask VersionTask;
+
+typedef struct StagedFile {
+        char *staged; /* name in the staging directory */
+        char *file;   /* name in the package's directory */
+} StagedFile;
+
+typedef struct StagedDocument {
+        char *file;
+        char *data;
+        size_t size;
+} StagedDocument;
+
+/* What is ready for the store. */
+typedef struct VersionYield {
+        RecordVersion *version;    /* as it is to stand in the record; NULL: nothing is ready */
+        StagedFile *files;
+        size_t n_files;
+        StagedDocument *documents; /* beside the artifacts */
+        size_t n_documents;
+        char *error;               /* what went wrong, with everything or with some platforms; NULL: nothing */
+        bool refused;              /* the error lies in what upstream serves: trying again soon is no use */
+        uint64_t not_before_usec;  /* realtime */
+} VersionYield;
+
+void version_yield_clear(VersionYield *yield);
+int version_yield_add_file(VersionYield *yield, const char *staged, const char *file);
+int version_yield_add_document(VersionYield *yield, const char *file, const void *data, size_t size);
+
+/* *yield may be taken over (leave it empty). Called once from the loop, never from within version_task_start(). */
+typedef void (*VersionTaskDone)(VersionTask *task, VersionYield *yield, void *userdata);
+
+/* `item` and what it borrows from live at least as long as the task. The task frees itself after `done`. */
+int version_task_start(const JobContext *context, Package *package, const PlanItem *item, VersionTaskDone done,
+        void *userdata, VersionTask **ret);
+/* Forgets it without calling anything. Returns NULL. */
+VersionTask *version_task_cancel(VersionTask *task);
+const char *version_task_version(const VersionTask *task);
