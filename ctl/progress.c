@@ -204,9 +204,8 @@ static void measure_rate(ProgressDisplay *display, uint64_t now) {
 }
 
 void progress_display_tick(ProgressDisplay *display) {
-        char bar[PROGRESS_BAR_SIZE], bytes[FORMAT_SIZE_MAX], rate[FORMAT_SIZE_MAX],
-                passed[FORMAT_DURATION_MAX];
-        uint64_t now = clock_boottime_usec();
+        char bar[PROGRESS_BAR_SIZE], bytes[FORMAT_SIZE_MAX], rate[FORMAT_SIZE_MAX];
+        uint64_t now = clock_boottime_usec(), seconds = (now - display->started_usec) / USEC_PER_SEC;
         unsigned columns, rows;
         size_t shown;
 
@@ -218,14 +217,13 @@ void progress_display_tick(ProgressDisplay *display) {
                 MIN_OF(columns / 3, (unsigned) BAR_WIDTH_MAX), display->style.unicode, bar);
         format_size(display->bytes, bytes);
         format_size((uint64_t) display->rate, rate);
-        format_duration((now - display->started_usec) / USEC_PER_SEC * USEC_PER_SEC, passed);
 
         erase(display);
-        print_line(display, COLOR_NONE, columns, "%s %llu/%llu versions  %llu/%llu packages  %s  %s/s  %s",
-                bar, (unsigned long long) display->versions_done,
-                (unsigned long long) display->versions_total, (unsigned long long) display->packages_done,
-                (unsigned long long) display->packages_total, bytes, rate,
-                now - display->started_usec < USEC_PER_SEC ? "0s" : passed);
+        print_line(display, COLOR_NONE, columns,
+                "%s %llu/%llu versions  %llu/%llu packages  %s  %s/s  %llu:%02u", bar,
+                (unsigned long long) display->versions_done, (unsigned long long) display->versions_total,
+                (unsigned long long) display->packages_done, (unsigned long long) display->packages_total,
+                bytes, rate, (unsigned long long) (seconds / 60), (unsigned) (seconds % 60));
         shown = MIN_OF(display->n_active, (size_t) ACTIVE_SHOWN_MAX);
         shown = MIN_OF(shown, (size_t) (rows > 4 ? rows - 3 : 1));
         for (size_t i = 0; i < shown; i++)

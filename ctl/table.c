@@ -107,28 +107,37 @@ static size_t total_width(const Table *table, const size_t *widths) {
         return total;
 }
 
+/* The widest column that can still give way, or -1. */
+static ssize_t widest_to_cut(const Table *table, const size_t *widths) {
+        ssize_t widest = -1;
+
+        for (size_t c = 0; c < table->n_columns; c++)
+                if ((table->columns[c].flags & TABLE_CUT) && widths[c] > COLUMN_WIDTH_MIN &&
+                        (widest < 0 || widths[c] > widths[widest]))
+                        widest = (ssize_t) c;
+        return widest;
+}
+
 /* Makes the lines fit; a terminal too narrow even for that wraps them. */
-static void fit(const Table *table, size_t *widths, size_t last) {
-        size_t total = total_width(table, widths), limit = table->style.width, excess;
+static void fit(const Table *table, size_t *widths) {
+        size_t last = last_shown(table, widths), limit = table->style.width;
+        size_t natural = widths[last], total = total_width(table, widths);
+        ssize_t widest;
 
         if (limit == 0 || total <= limit)
                 return;
-        if (widths[last] > LAST_COLUMN_WIDTH_MIN) {
-                excess = MIN_OF(total - limit, widths[last] - LAST_COLUMN_WIDTH_MIN);
-                widths[last] -= excess;
-                total -= excess;
-        }
-        while (total > limit) {
-                size_t widest = 0;
-
-                for (size_t c = 1; c < table->n_columns; c++)
-                        if (widths[c] > widths[widest])
-                                widest = c;
-                if (widths[widest] <= COLUMN_WIDTH_MIN)
-                        return;
+        if ((table->columns[last].flags & TABLE_CUT) && widths[last] > LAST_COLUMN_WIDTH_MIN)
+                widths[last] -= MIN_OF(total - limit, widths[last] - LAST_COLUMN_WIDTH_MIN);
+        for (size_t c = table->n_columns; c-- > 0 && total_width(table, widths) > limit;)
+                if (table->columns[c].flags & TABLE_OPTIONAL)
+                        widths[c] = 0;
+        while (total_width(table, widths) > limit && (widest = widest_to_cut(table, widths)) >= 0)
                 widths[widest]--;
-                total--;
-        }
+
+        /* What the optional columns gave up may be more than was needed. */
+        total = total_width(table, widths);
+        if (total < limit && widths[last] > 0)
+                widths[last] = MIN_OF(natural, widths[last] + limit - total);
 }
 
 typedef struct Line {
@@ -176,10 +185,9 @@ int table_print(const Table *table, FILE *file) {
         if (!widths)
                 return -ENOMEM;
         measure(table, widths);
-        size_t last = last_shown(table, widths);
-        fit(table, widths, last);
+        fit(table, widths);
 
-        Line line = { .table = table, .widths = widths, .last = last, .file = file };
+        Line line = { .table = table, .widths = widths, .last = last_shown(table, widths), .file = file };
         if (table->style.legend) {
                 for (size_t c = 0; c < table->n_columns; c++) {
                         const char *title = table->columns[c].title;

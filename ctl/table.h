@@ -7,6 +7,8 @@
 typedef enum TableFlags {
         TABLE_RIGHT = 1 << 0,      /* aligned to the right: numbers */
         TABLE_HIDE_EMPTY = 1 << 1, /* not shown on a terminal while all its cells are empty */
+        TABLE_OPTIONAL = 1 << 2,   /* not shown on a terminal that is too narrow for it */
+        TABLE_CUT = 1 << 3,        /* may be cut on a terminal that is too narrow for it */
 } TableFlags;
 
 typedef struct TableColumn {
@@ -27,6 +29,7 @@ void table_add(Table *table, const char *text, Color color);
 
 size_t table_n_rows(const Table *table);
 
-/* Writes the heading (with style->legend) and all rows. On a terminal lines are cut to its width: first the last column
- * gives way, then the widest ones. Returns 0, or the first error of table_add() (-ENOMEM). */
+/* Writes the heading (with style->legend) and all rows. On a terminal lines are made to fit its width: first the last
+ * column is cut, then optional columns go from the right, then the widest columns that may be are cut.
+ * Returns 0, or the first error of table_add() (-ENOMEM). */
 int table_print(const Table *table, FILE *file);

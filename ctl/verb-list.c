@@ -1,31 +1,32 @@
 #include "ctl/verbs.h"
 
 static const FieldColumn package_columns[] = {
-        { { "PACKAGE", 0 }, "name", FIELD_TEXT, COLOR_BOLD },
-        { { "KIND", 0 }, "kind", FIELD_TEXT, COLOR_NONE },
+        { { "PACKAGE", TABLE_CUT }, "name", FIELD_TEXT, COLOR_BOLD },
+        { { "KIND", TABLE_OPTIONAL }, "kind", FIELD_TEXT, COLOR_NONE },
         { { "STATE", 0 }, "state", FIELD_STATE, COLOR_NONE },
-        { { "LATEST", 0 }, "latest", FIELD_TEXT, COLOR_NONE },
+        { { "LATEST", TABLE_CUT }, "latest", FIELD_TEXT, COLOR_NONE },
         { { "PUBLISHED", TABLE_RIGHT }, "versions.published", FIELD_COUNT, COLOR_GREEN },
         { { "PENDING", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "versions.pending", FIELD_COUNT, COLOR_YELLOW },
         { { "HELD", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "versions.held", FIELD_COUNT, COLOR_MAGENTA },
         { { "FAILED", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "versions.failed", FIELD_COUNT, COLOR_RED },
-        { { "DEPOTS", 0 }, "depots", FIELD_LIST, COLOR_NONE },
-        { { "STORE", 0 }, "store", FIELD_TEXT, COLOR_NONE },
-        { { "LAST CHECK", 0 }, "lastCheck", FIELD_TIME, COLOR_NONE },
-        { { "NEXT TRY", TABLE_HIDE_EMPTY }, "nextTry", FIELD_TIME, COLOR_NONE },
-        { { "REASON", TABLE_HIDE_EMPTY }, "reason", FIELD_TEXT, COLOR_NONE },
+        { { "DEPOTS", TABLE_OPTIONAL | TABLE_CUT }, "depots", FIELD_LIST, COLOR_NONE },
+        { { "STORE", TABLE_OPTIONAL | TABLE_CUT }, "store", FIELD_TEXT, COLOR_NONE },
+        { { "LAST CHECK", TABLE_OPTIONAL }, "lastCheck", FIELD_TIME, COLOR_NONE },
+        { { "NEXT TRY", TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "nextTry", FIELD_TIME, COLOR_NONE },
+        { { "REASON", TABLE_HIDE_EMPTY | TABLE_CUT }, "reason", FIELD_TEXT, COLOR_NONE },
         {},
 };
 
 static const FieldColumn version_columns[] = {
-        { { "PACKAGE", 0 }, "package", FIELD_TEXT, COLOR_BOLD },
-        { { "VERSION", 0 }, "version", FIELD_TEXT, COLOR_BOLD },
+        { { "PACKAGE", TABLE_CUT }, "package", FIELD_TEXT, COLOR_BOLD },
+        { { "VERSION", TABLE_CUT }, "version", FIELD_TEXT, COLOR_BOLD },
         { { "STATE", 0 }, "state", FIELD_STATE, COLOR_NONE },
         { { "SIZE", TABLE_RIGHT }, "artifacts", FIELD_ARTIFACTS_SIZE, COLOR_NONE },
-        { { "PLATFORMS", TABLE_HIDE_EMPTY }, "artifacts", FIELD_PLATFORMS, COLOR_NONE },
+        { { "PLATFORMS", TABLE_HIDE_EMPTY | TABLE_OPTIONAL | TABLE_CUT }, "artifacts", FIELD_PLATFORMS,
+                COLOR_NONE },
         { { "PUBLISHED", TABLE_HIDE_EMPTY }, "publishedAt", FIELD_TIME, COLOR_NONE },
-        { { "NEXT TRY", TABLE_HIDE_EMPTY }, "nextTry", FIELD_TIME, COLOR_NONE },
-        { { "REASON", TABLE_HIDE_EMPTY }, "reason", FIELD_TEXT, COLOR_NONE },
+        { { "NEXT TRY", TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "nextTry", FIELD_TIME, COLOR_NONE },
+        { { "REASON", TABLE_HIDE_EMPTY | TABLE_CUT }, "reason", FIELD_TEXT, COLOR_NONE },
         {},
 };
 

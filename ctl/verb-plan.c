@@ -4,11 +4,11 @@
 #include "ctl/verbs.h"
 
 static const FieldColumn plan_columns[] = {
-        { { "PACKAGE", 0 }, "package", FIELD_TEXT, COLOR_BOLD },
-        { { "VERSION", 0 }, "version", FIELD_TEXT, COLOR_BOLD },
+        { { "PACKAGE", TABLE_CUT }, "package", FIELD_TEXT, COLOR_BOLD },
+        { { "VERSION", TABLE_CUT }, "version", FIELD_TEXT, COLOR_BOLD },
         { { "ACTION", 0 }, "action", FIELD_STATE, COLOR_NONE },
-        { { "PLATFORMS", TABLE_HIDE_EMPTY }, "platforms", FIELD_LIST, COLOR_NONE },
-        { { "REASON", 0 }, "reason", FIELD_TEXT, COLOR_NONE },
+        { { "PLATFORMS", TABLE_HIDE_EMPTY | TABLE_CUT }, "platforms", FIELD_LIST, COLOR_NONE },
+        { { "REASON", TABLE_CUT }, "reason", FIELD_TEXT, COLOR_NONE },
         {},
 };
 

@@ -2,15 +2,17 @@
 #include "ctl/verbs.h"
 
 static const FieldColumn version_columns[] = {
-        { { "VERSION", 0 }, "version", FIELD_TEXT, COLOR_BOLD },
+        { { "VERSION", TABLE_CUT }, "version", FIELD_TEXT, COLOR_BOLD },
         { { "STATE", 0 }, "state", FIELD_STATE, COLOR_NONE },
         { { "SIZE", TABLE_RIGHT }, "artifacts", FIELD_ARTIFACTS_SIZE, COLOR_NONE },
-        { { "PLATFORMS", TABLE_HIDE_EMPTY }, "artifacts", FIELD_PLATFORMS, COLOR_NONE },
+        { { "PLATFORMS", TABLE_HIDE_EMPTY | TABLE_OPTIONAL | TABLE_CUT }, "artifacts", FIELD_PLATFORMS,
+                COLOR_NONE },
         { { "PUBLISHED", TABLE_HIDE_EMPTY }, "publishedAt", FIELD_TIME, COLOR_NONE },
-        { { "SCAN", TABLE_HIDE_EMPTY }, "scan", FIELD_TEXT, COLOR_NONE },
-        { { "TRIES", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "attempts", FIELD_COUNT, COLOR_NONE },
+        { { "SCAN", TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "scan", FIELD_TEXT, COLOR_NONE },
+        { { "TRIES", TABLE_RIGHT | TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "attempts", FIELD_COUNT,
+                COLOR_NONE },
         { { "NEXT TRY", TABLE_HIDE_EMPTY }, "nextTry", FIELD_TIME, COLOR_NONE },
-        { { "REASON", TABLE_HIDE_EMPTY }, "reason", FIELD_TEXT, COLOR_NONE },
+        { { "REASON", TABLE_HIDE_EMPTY | TABLE_CUT }, "reason", FIELD_TEXT, COLOR_NONE },
         {},
 };
 

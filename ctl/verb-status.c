@@ -6,35 +6,37 @@
 #define INCOMPLETE_MAX 10
 
 static const FieldColumn depot_columns[] = {
-        { { "DEPOT", 0 }, "name", FIELD_TEXT, COLOR_BOLD },
-        { { "NAMESPACE", 0 }, "namespace", FIELD_TEXT, COLOR_NONE },
+        { { "DEPOT", TABLE_CUT }, "name", FIELD_TEXT, COLOR_BOLD },
+        { { "NAMESPACE", TABLE_OPTIONAL | TABLE_CUT }, "namespace", FIELD_TEXT, COLOR_NONE },
         { { "PACKAGES", TABLE_RIGHT }, "packages", FIELD_COUNT, COLOR_NONE },
         { { "INCOMPLETE", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "packagesFailed", FIELD_COUNT, COLOR_RED },
         { { "PUBLISHED", TABLE_RIGHT }, "versions.published", FIELD_COUNT, COLOR_GREEN },
         { { "PENDING", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "versions.pending", FIELD_COUNT, COLOR_YELLOW },
         { { "HELD", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "versions.held", FIELD_COUNT, COLOR_MAGENTA },
         { { "FAILED", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "versions.failed", FIELD_COUNT, COLOR_RED },
-        { { "LAST POLL", 0 }, "lastPoll", FIELD_TIME, COLOR_NONE },
+        { { "LAST POLL", TABLE_OPTIONAL }, "lastPoll", FIELD_TIME, COLOR_NONE },
         { { "NEXT POLL", 0 }, "nextPoll", FIELD_TIME, COLOR_NONE },
         {},
 };
 
 static const FieldColumn failed_columns[] = {
-        { { "PACKAGE", 0 }, "name", FIELD_TEXT, COLOR_BOLD },
+        { { "PACKAGE", TABLE_CUT }, "name", FIELD_TEXT, COLOR_BOLD },
         { { "STATE", 0 }, "state", FIELD_STATE, COLOR_NONE },
-        { { "TRIES", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "attempts", FIELD_COUNT, COLOR_NONE },
+        { { "TRIES", TABLE_RIGHT | TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "attempts", FIELD_COUNT,
+                COLOR_NONE },
         { { "NEXT TRY", TABLE_HIDE_EMPTY }, "nextTry", FIELD_TIME, COLOR_NONE },
-        { { "REASON", 0 }, "reason", FIELD_TEXT, COLOR_NONE },
+        { { "REASON", TABLE_CUT }, "reason", FIELD_TEXT, COLOR_NONE },
         {},
 };
 
 static const FieldColumn version_columns[] = {
-        { { "PACKAGE", 0 }, "package", FIELD_TEXT, COLOR_BOLD },
-        { { "VERSION", 0 }, "version", FIELD_TEXT, COLOR_BOLD },
+        { { "PACKAGE", TABLE_CUT }, "package", FIELD_TEXT, COLOR_BOLD },
+        { { "VERSION", TABLE_CUT }, "version", FIELD_TEXT, COLOR_BOLD },
         { { "STATE", 0 }, "state", FIELD_STATE, COLOR_NONE },
-        { { "TRIES", TABLE_RIGHT | TABLE_HIDE_EMPTY }, "attempts", FIELD_COUNT, COLOR_NONE },
+        { { "TRIES", TABLE_RIGHT | TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "attempts", FIELD_COUNT,
+                COLOR_NONE },
         { { "NEXT TRY", TABLE_HIDE_EMPTY }, "nextTry", FIELD_TIME, COLOR_NONE },
-        { { "REASON", 0 }, "reason", FIELD_TEXT, COLOR_NONE },
+        { { "REASON", TABLE_CUT }, "reason", FIELD_TEXT, COLOR_NONE },
         {},
 };
 
