@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 
-from setting import endpoints, run, settings, simulator_command, wait_for
+from setting import run, settings, wait_for
 from simulator.certificates import make_contexts
+from simulator.client import Simulator
 
 DEMO_DEPOT = """\
 apiVersion: opendepot.defdev.io/v1alpha1
@@ -101,6 +102,7 @@ class Demo:
     def __init__(self, build, live, directory):
         self.build, self.live, self.directory = build, live, directory
         self.processes = []
+        self.upstream = Simulator(directory / "simulator", arguments=["--demo"])
         self.socket = directory / "run/io.defdev.opendepot"
         self.store = directory / "state/store"
 
@@ -119,6 +121,7 @@ class Demo:
             except subprocess.TimeoutExpired:
                 process.kill()
                 print(f"{name} did not stop in time and was killed", file=sys.stderr)
+        self.upstream.stop()
 
     def show_logs(self):
         for name, process in self.processes:
@@ -150,9 +153,8 @@ class Demo:
         else:
             document = DEMO_DEPOT
             say("Starting the upstream simulator")
-            self.start("simulator", *simulator_command(self.directory / "simulator"))
-            endpoint = endpoints(self.directory / "simulator")
-            (configuration / "opendepot.yaml").write_text(settings(endpoint))
+            self.upstream.start()
+            (configuration / "opendepot.yaml").write_text(settings(self.upstream.endpoints))
         (configuration / "conf.d/demo.yaml").write_text(document)
         say(f"# cat {configuration}/conf.d/demo.yaml")
         print(document, flush=True)

@@ -1,18 +1,11 @@
-"""What the demo and the test of the installed system share: the simulator as a process, and the settings that point at it."""
+"""What the demo and the test of the installed system share."""
 
 import json
 import pathlib
 import subprocess
-import sys
 import time
 
 TREE = pathlib.Path(__file__).resolve().parent.parent
-SIMULATOR = TREE / "tests/simulator/simulator.py"
-
-
-def simulator_command(directory, *options):
-    """The command that runs the simulator's demo world with its keys, certificates and endpoints.json in directory."""
-    return [sys.executable, "-B", str(SIMULATOR), "--demo", "--directory", str(directory), *options]
 
 
 def wait_for(condition, seconds, what):
@@ -25,32 +18,20 @@ def wait_for(condition, seconds, what):
     return value
 
 
-def endpoints(directory, seconds=60):
-    """endpoints.json, which the simulator writes when it is ready."""
-    path = pathlib.Path(directory) / "endpoints.json"
-    wait_for(path.exists, seconds, "the simulator's endpoints.json")
-    return json.loads(path.read_text())
-
-
-def settings(endpoint, **more):
-    """opendepot.yaml for these endpoints (JSON, which is YAML)."""
+def settings(endpoints, **more):
+    """opendepot.yaml for the simulator's endpoints.json (itself JSON, which is YAML)."""
+    key = {"namespace": "hashicorp", "fingerprint": endpoints["fingerprint"], "url": endpoints["keys_url"]}
     return json.dumps(
         {
             "upstream": {
-                "github": {"apiUrl": endpoint["github_api"], "webUrl": endpoint["github_web"]},
+                "github": {"apiUrl": endpoints["github_api"], "webUrl": endpoints["github_web"]},
                 "hashicorp": {
-                    "apiUrl": endpoint["hashicorp_api"],
-                    "releasesUrl": endpoint["hashicorp_releases"],
+                    "apiUrl": endpoints["hashicorp_api"],
+                    "releasesUrl": endpoints["hashicorp_releases"],
                 },
             },
-            "network": {"caFile": endpoint["ca_file"]},
-            "keys": [
-                {
-                    "namespace": "hashicorp",
-                    "fingerprint": endpoint["key_fingerprint"],
-                    "url": endpoint["keys_url"],
-                }
-            ],
+            "network": {"caFile": endpoints["ca"]},
+            "keys": [key],
         }
         | more,
         indent=2,
@@ -58,7 +39,7 @@ def settings(endpoint, **more):
 
 
 def run(*command, check=True, **options):
-    """A command's standard output; its standard error too in the message of a failure."""
+    """A finished command with its output; RuntimeError with all of it when it fails."""
     result = subprocess.run(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
@@ -70,7 +51,6 @@ def run(*command, check=True, **options):
         **options,
     )
     if check and result.returncode != 0:
-        raise RuntimeError(
-            f"{' '.join(map(str, command))}: exit status {result.returncode}\n{result.stdout}{result.stderr}"
-        )
+        words = " ".join(map(str, command))
+        raise RuntimeError(f"{words}: exit status {result.returncode}\n{result.stdout}{result.stderr}")
     return result

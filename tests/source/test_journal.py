@@ -36,7 +36,7 @@ def test_each_id_has_an_entry_and_each_entry_an_id():
 
 def test_entries_are_complete():
     for number, (head, body) in entries().items():
-        assert {line.partition(":")[0] for line in head} >= {"Subject", "Defined-By", "Support"}, number
+        assert {line.partition(":")[0] for line in head} >= {"Subject", "Defined-By", "Documentation"}, number
         assert body, f"{number} explains nothing"
 
 
