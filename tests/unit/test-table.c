@@ -101,7 +101,7 @@ static void test_cut(void) {
                 &style, columns, cells, "namespace/package  published  the reason why this went wron…\n");
         /* … then whatever may be cut, the widest first, … */
         style.width = 40;
-        check_table(&style, columns, cells, "namespace/pac…  published  the reason w…\n");
+        check_table(&style, columns, cells, "namespace/pa…  published  the reason wh…\n");
         /* … and what may not be stays whole. */
         style.width = 10;
         check_table(&style, columns, cells, "namespa…  published  the rea…\n");
