@@ -28,9 +28,10 @@ static bool next_line(const char **data, size_t *size, Line *ret) {
 static bool line_is(const Line *line, const char *prefix, const char *kind) {
         size_t prefix_length = strlen(prefix), kind_length = strlen(kind);
 
-        return line->length == prefix_length + kind_length + 5 && memcmp(line->text, prefix, prefix_length) == 0 &&
-                memcmp(line->text + prefix_length, kind, kind_length) == 0 &&
-                memcmp(line->text + prefix_length + kind_length, "-----", 5) == 0;
+        return line->length == prefix_length + kind_length + 5 &&
+               memcmp(line->text, prefix, prefix_length) == 0 &&
+               memcmp(line->text + prefix_length, kind, kind_length) == 0 &&
+               memcmp(line->text + prefix_length + kind_length, "-----", 5) == 0;
 }
 
 /* Headers such as "Version: GnuPG v1" up to the blank line. */
@@ -50,7 +51,8 @@ static bool is_crc(const Line *line) {
         return line->length == 5 && line->text[0] == '=';
 }
 
-static int decode_block(const char *kind, const char **data, size_t *size, Buffer *binary, const char **ret_error) {
+static int decode_block(
+        const char *kind, const char **data, size_t *size, Buffer *binary, const char **ret_error) {
         struct base64_decode_ctx base64;
         bool after_crc = false;
         Line line;

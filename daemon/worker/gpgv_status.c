@@ -14,13 +14,14 @@
 #define ERROR_NO_PUBLIC_KEY 9
 
 typedef struct Status {
-        unsigned n_signatures, n_good, n_expired_key, n_valid, n_bad, n_error, n_revoked, n_expired_signature;
+        unsigned n_signatures, n_good, n_expired_key, n_valid, n_bad, n_error, n_revoked,
+                n_expired_signature;
         bool no_data, key_expiry_known;
         uint64_t key_expiry, signing_key_expiry; /* the last KEYEXPIRED; the same when EXPKEYSIG came */
         bool signing_key_expiry_known;
         uint64_t error_code;
-        char key[65];                            /* long id or fingerprint that goes with the verdict */
-        char error_key[65];                      /* the same in ERRSIG */
+        char key[65];       /* long id or fingerprint that goes with the verdict */
+        char error_key[65]; /* the same in ERRSIG */
         char signing[65], primary[65];
         uint64_t created, hash_algorithm;
 } Status;
@@ -43,7 +44,8 @@ static size_t split_fields(char *line, char *ret_fields[static FIELDS_MAX]) {
         char *state = NULL;
         size_t n = 0;
 
-        for (char *field = strtok_r(line, " ", &state); field && n < FIELDS_MAX; field = strtok_r(NULL, " ", &state))
+        for (char *field = strtok_r(line, " ", &state); field && n < FIELDS_MAX;
+                field = strtok_r(NULL, " ", &state))
                 ret_fields[n++] = field;
         return n;
 }
@@ -70,7 +72,8 @@ static int read_valid(Status *status, char **fields, size_t n) {
 static int read_error(Status *status, char **fields, size_t n) {
         const char *key;
 
-        if (n < 7 || !key_id_is_valid(fields[1]) || !parse_number(fields[6], UINT16_MAX, &status->error_code) ||
+        if (n < 7 || !key_id_is_valid(fields[1]) ||
+                !parse_number(fields[6], UINT16_MAX, &status->error_code) ||
                 !parse_number(fields[3], UINT8_MAX, &status->hash_algorithm))
                 return -EBADMSG;
         status->n_error++;
@@ -182,27 +185,31 @@ static const char *hash_name(uint64_t algorithm) {
 
 static SignatureVerdict judge_not_valid(const Status *status, const char *pinned, char **message) {
         if (status->n_bad > 0) {
-                text_set(message, "the signature by key %s does not match the data: one of the two was altered",
+                text_set(message,
+                        "the signature by key %s does not match the data: one of the two was altered",
                         status->key);
                 return SIGNATURE_BAD;
         }
         if (status->n_error > 0 && status->error_code == ERROR_NO_PUBLIC_KEY) {
-                text_set(message, "the signature was made by key %s, which is not among the configured keys; expected %s",
+                text_set(message,
+                        "the signature was made by key %s, which is not among the configured keys; expected "
+                        "%s",
                         status->error_key, pinned);
                 return SIGNATURE_UNKNOWN_KEY;
         }
         if (status->n_error > 0 && status->error_code == ERROR_DIGEST_ALGORITHM) {
-                text_set(message, "the signature by key %s uses the %s hash (%llu), which gpgv refuses", status->error_key,
-                        hash_name(status->hash_algorithm), (unsigned long long) status->hash_algorithm);
+                text_set(message, "the signature by key %s uses the %s hash (%llu), which gpgv refuses",
+                        status->error_key, hash_name(status->hash_algorithm),
+                        (unsigned long long) status->hash_algorithm);
                 return SIGNATURE_WEAK_HASH;
         }
         if (status->n_error > 0) {
-                text_set(message, "the signature by key %s cannot be checked (gpgv error %llu)", status->error_key,
-                        (unsigned long long) status->error_code);
+                text_set(message, "the signature by key %s cannot be checked (gpgv error %llu)",
+                        status->error_key, (unsigned long long) status->error_code);
                 return SIGNATURE_BAD;
         }
-        text_set(message, status->no_data ? "the signature is truncated or is no OpenPGP signature" :
-                                            "the signature is malformed: gpgv found no valid one in it");
+        text_set(message, status->no_data ? "the signature is truncated or is no OpenPGP signature"
+                                          : "the signature is malformed: gpgv found no valid one in it");
         return SIGNATURE_BAD;
 }
 
@@ -222,7 +229,9 @@ static SignatureVerdict judge_expired_key(
         if (status->signing_key_expiry_known)
                 format_day(status->signing_key_expiry, expired);
         if (!policy->allow_expired_keys) {
-                text_set(message, "the signature is good, but its key %s expired on %s and expired keys are not allowed",
+                text_set(message,
+                        "the signature is good, but its key %s expired on %s and expired keys are not "
+                        "allowed",
                         status->primary, expired);
                 return SIGNATURE_EXPIRED;
         }
@@ -254,16 +263,17 @@ static SignatureVerdict judge(
                 return SIGNATURE_BAD;
         }
         if (!strings_contain(policy->fingerprints, status->primary)) {
-                text_set(message, "the signature is good, but was made by key %s; expected %s", status->primary,
-                        strempty(pinned));
+                text_set(message, "the signature is good, but was made by key %s; expected %s",
+                        status->primary, strempty(pinned));
                 return SIGNATURE_WRONG_KEY;
         }
         if (status->hash_algorithm <= 3 && !policy->allow_weak_hashes) {
-                text_set(message, "the signature by key %s uses the weak hash %s, which is not allowed", status->primary,
-                        hash_name(status->hash_algorithm));
+                text_set(message, "the signature by key %s uses the weak hash %s, which is not allowed",
+                        status->primary, hash_name(status->hash_algorithm));
                 return SIGNATURE_WEAK_HASH;
         }
-        return status->n_expired_key > 0 ? judge_expired_key(status, policy, ret_key_expired, message) : SIGNATURE_GOOD;
+        return status->n_expired_key > 0 ? judge_expired_key(status, policy, ret_key_expired, message)
+                                         : SIGNATURE_GOOD;
 }
 
 int gpgv_status_read(const char *text, size_t size, int exit_status, const SignaturePolicy *policy,
@@ -280,7 +290,8 @@ int gpgv_status_read(const char *text, size_t size, int exit_status, const Signa
         }
         verdict = judge(&status, policy, &key_expired, &report->message);
         if (verdict == SIGNATURE_GOOD && exit_status != 0) {
-                text_set(&report->message, "gpgv found the signature valid but ended with exit status %d", exit_status);
+                text_set(&report->message, "gpgv found the signature valid but ended with exit status %d",
+                        exit_status);
                 return -EBADMSG;
         }
         if (verdict == SIGNATURE_GOOD) {

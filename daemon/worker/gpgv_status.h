@@ -19,5 +19,5 @@ typedef struct SignaturePolicy {
  * with in the last KEYEXPIRED before its verdict.
  *
  * Returns 0 when there is a verdict, -EBADMSG when the text is not a status or contradicts itself, -ENOMEM. */
-int gpgv_status_read(const char *text, size_t size, int exit_status, const SignaturePolicy *policy,
-        WorkerReport *report);
+int gpgv_status_read(
+        const char *text, size_t size, int exit_status, const SignaturePolicy *policy, WorkerReport *report);

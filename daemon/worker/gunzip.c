@@ -111,13 +111,16 @@ int gunzip_read(Gunzip *gunzip, void *buffer, size_t size, size_t *ret_size, cha
                 done += n;
                 gunzip->written += n;
                 if (gunzip->written > gunzip->size_max)
-                        return refuse(ret_error, "unpacks to more than %llu bytes", (unsigned long long) gunzip->size_max);
+                        return refuse(ret_error, "unpacks to more than %llu bytes",
+                                (unsigned long long) gunzip->size_max);
 
                 if (state->block_state == ISAL_BLOCK_FINISH) {
                         gunzip->in_member = false;
                         gunzip->had_member = true;
                 } else if (n == 0 && state->avail_in == avail_in && !more)
-                        return refuse(ret_error, "truncated gzip file");
+                        return refuse(ret_error,
+                                gunzip->had_member ? "truncated, or data after the end of the gzip stream" :
+                                                     "truncated gzip file");
         }
         *ret_size = done;
         return 0;

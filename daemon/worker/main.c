@@ -88,7 +88,8 @@ int main(int argc, char *argv[]) {
         int r;
 
         if (argc > 1) {
-                (void) fprintf(stderr, "opendepot-worker is started by opendepotd and takes no arguments.\n");
+                (void) fprintf(
+                        stderr, "opendepot-worker is started by opendepotd and takes no arguments.\n");
                 return EXIT_FAILURE;
         }
         prepare_process();

@@ -110,7 +110,8 @@ static bool request_is_complete(const WorkerRequest *request) {
                 return true;
         case WORKER_REPACK:
                 return request->output_fd >= 0 && request->scratch_fd >= 0 &&
-                        (request->file_format == FILE_FORMAT_ZIP || request->file_format == FILE_FORMAT_TAR_GZ);
+                       (request->file_format == FILE_FORMAT_ZIP ||
+                               request->file_format == FILE_FORMAT_TAR_GZ);
         case WORKER_SIGNATURE: {
                 size_t n = strings_length(request->fingerprints);
 
@@ -131,8 +132,8 @@ static bool request_is_complete(const WorkerRequest *request) {
 }
 
 /* The description of the job; the names of the descriptors that go with it, in their order, are in it. */
-static int job_format(const WorkerRequest *request, const WorkerLimits *limits, char **ret, int fds[static FDS_MAX],
-        size_t *ret_n_fds) {
+static int job_format(const WorkerRequest *request, const WorkerLimits *limits, char **ret,
+        int fds[static FDS_MAX], size_t *ret_n_fds) {
         _cleanup_(json_unrefp) json_object *job = json_object_new_object();
         json_object *names, *fingerprints;
         size_t n_fds = 0;
@@ -256,7 +257,8 @@ static const char *read_text(Reader *reader, const char *key, const char *error)
         return reader_took(reader, json_get_string(reader->object, key, &value), error) ? value : "";
 }
 
-static int read_name(Reader *reader, const char *key, const char *const *names, size_t n, const char *error) {
+static int read_name(
+        Reader *reader, const char *key, const char *const *names, size_t n, const char *error) {
         const char *value = NULL;
         int r = json_get_string(reader->object, key, &value), found = -EINVAL;
 
@@ -269,13 +271,12 @@ static int read_name(Reader *reader, const char *key, const char *const *names, 
 }
 
 /* A string that is empty or passes `is_valid` goes to `ret`, whose size is known to suffice. */
-static void read_checked(Reader *reader, const char *key, char *ret, size_t ret_size, bool (*is_valid)(const char *),
-        bool may_be_empty, const char *error) {
+static void read_checked(Reader *reader, const char *key, char *ret, size_t ret_size,
+        bool (*is_valid)(const char *), bool may_be_empty, const char *error) {
         const char *value = NULL;
         int r = json_get_string(reader->object, key, &value);
 
-        if (r > 0 &&
-                (strlen(value) >= ret_size || (isempty(value) ? !may_be_empty : !is_valid(value))))
+        if (r > 0 && (strlen(value) >= ret_size || (isempty(value) ? !may_be_empty : !is_valid(value))))
                 r = -EBADMSG;
         if (reader_took(reader, r, error))
                 memcpy(ret, value, strlen(value) + 1);
@@ -319,7 +320,7 @@ static int take_fingerprints(Reader *reader, WorkerDescription *description) {
                 return 0;
         if (json_object_array_length(array) > WORKER_FINGERPRINTS_MAX)
                 return -EBADMSG;
-        JSON_ARRAY_FOREACH(element, array) {
+        JSON_ARRAY_FOREACH (element, array) {
                 if (!json_object_is_type(element, json_type_string))
                         return -EBADMSG;
                 if (strings_append(&description->fingerprints, json_object_get_string(element)) < 0)
@@ -330,7 +331,9 @@ static int take_fingerprints(Reader *reader, WorkerDescription *description) {
 }
 
 static int job_parse(const char *data, size_t size, int *fds, size_t n_fds, WorkerDescription *description) {
-        static const char *const format_names[] = { [FILE_FORMAT_ZIP] = "zip", [FILE_FORMAT_TAR_GZ] = "tar.gz" };
+        static const char *const format_names[] = {
+                [FILE_FORMAT_ZIP] = "zip", [FILE_FORMAT_TAR_GZ] = "tar.gz"
+        };
         _cleanup_(json_unrefp) json_object *job = NULL;
         WorkerRequest *request = &description->request;
         json_object *names = NULL;
@@ -417,9 +420,9 @@ int worker_job_receive(int socket, WorkerDescription *ret) {
                         memcpy(fds, CMSG_DATA(c), n_fds * sizeof(int));
                         break;
                 }
-        r = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (size_t) n > WORKER_JOB_SIZE_MAX ?
-                -EBADMSG :
-                job_parse(data, (size_t) n, fds, n_fds, &description);
+        r = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (size_t) n > WORKER_JOB_SIZE_MAX
+                    ? -EBADMSG
+                    : job_parse(data, (size_t) n, fds, n_fds, &description);
         for (size_t i = 0; i < n_fds; i++)
                 close_fd(fds[i]);
         if (r < 0) {
@@ -432,14 +435,18 @@ int worker_job_receive(int socket, WorkerDescription *ret) {
 
 static int report_add_values(json_object *document, WorkerKind kind, const WorkerReport *report) {
         if (kind == WORKER_SIGNATURE)
-                return json_set_string(document, "signature", signature_verdict_to_string(report->signature)) < 0 ||
-                                json_set_string(document, "primaryFingerprint", report->primary_fingerprint) < 0 ||
-                                json_set_string(document, "signingFingerprint", report->signing_fingerprint) < 0 ||
-                                json_set_uint64(document, "signedAt", report->signed_at) < 0 ||
-                                json_set_uint64(document, "hashAlgorithm", report->hash_algorithm) < 0 ||
-                                json_set_bool(document, "keyExpired", report->key_expired) < 0 ?
-                        -ENOMEM :
-                        0;
+                return json_set_string(
+                               document, "signature", signature_verdict_to_string(report->signature)) < 0 ||
+                                       json_set_string(document, "primaryFingerprint",
+                                               report->primary_fingerprint) < 0 ||
+                                       json_set_string(document, "signingFingerprint",
+                                               report->signing_fingerprint) < 0 ||
+                                       json_set_uint64(document, "signedAt", report->signed_at) < 0 ||
+                                       json_set_uint64(document, "hashAlgorithm", report->hash_algorithm) <
+                                               0 ||
+                                       json_set_bool(document, "keyExpired", report->key_expired) < 0
+                               ? -ENOMEM
+                               : 0;
 
         if (json_set_uint64(document, "size", report->size) < 0 ||
                 json_set_string(document, "sha256", report->sha256) < 0 ||
@@ -513,16 +520,17 @@ static bool commit_is_valid(const char *commit) {
 static bool message_is_valid(const char *message) {
         _cleanup_free_ char *printable = text_printable(message);
 
-        return printable && streq(printable, message) && !isempty(message) && strlen(message) <= MESSAGE_LENGTH_MAX;
+        return printable && streq(printable, message) && !isempty(message) &&
+               strlen(message) <= MESSAGE_LENGTH_MAX;
 }
 
 static void read_signature(Reader *reader, WorkerReport *report) {
         report->signature = (SignatureVerdict) read_name(
                 reader, "signature", verdict_names, ELEMENTSOF(verdict_names), "signature");
-        read_checked(reader, "primaryFingerprint", report->primary_fingerprint, sizeof(report->primary_fingerprint),
-                fingerprint_is_valid, true, "primaryFingerprint");
-        read_checked(reader, "signingFingerprint", report->signing_fingerprint, sizeof(report->signing_fingerprint),
-                fingerprint_is_valid, true, "signingFingerprint");
+        read_checked(reader, "primaryFingerprint", report->primary_fingerprint,
+                sizeof(report->primary_fingerprint), fingerprint_is_valid, true, "primaryFingerprint");
+        read_checked(reader, "signingFingerprint", report->signing_fingerprint,
+                sizeof(report->signing_fingerprint), fingerprint_is_valid, true, "signingFingerprint");
         report->signed_at = read_number(reader, "signedAt", UINT64_MAX / USEC_PER_SEC, "signedAt");
         report->hash_algorithm = (unsigned) read_number(reader, "hashAlgorithm", UINT8_MAX, "hashAlgorithm");
         report->key_expired = read_bool(reader, "keyExpired", "keyExpired");
@@ -536,21 +544,22 @@ static void read_archive(Reader *reader, const WorkerRequest *request, WorkerRep
         bool hashed = request->kind == WORKER_REPACK || request->hash_file;
 
         report->size = read_number(reader, "size", INT64_MAX, "size");
-        read_checked(
-                reader, "sha256", report->sha256, sizeof(report->sha256), sha256_hex_is_valid, !hashed, "sha256");
+        read_checked(reader, "sha256", report->sha256, sizeof(report->sha256), sha256_hex_is_valid, !hashed,
+                "sha256");
         read_checked(reader, "h1", report->h1, sizeof(report->h1), h1_is_valid, false, "h1");
         report->n_entries = read_number(reader, "entries", UINT32_MAX, "entries");
         report->unpacked_size = read_number(reader, "unpackedSize", INT64_MAX, "unpackedSize");
         if (request->kind == WORKER_REPACK) {
-                read_checked(
-                        reader, "commit", report->commit, sizeof(report->commit), commit_is_valid, true, "commit");
+                read_checked(reader, "commit", report->commit, sizeof(report->commit), commit_is_valid, true,
+                        "commit");
                 report->readme_size = read_number(reader, "readmeSize", INT64_MAX, "readmeSize");
         }
         if (!reader->error && report->message)
                 reader->error = "message";
 }
 
-static int report_read(const WorkerRequest *request, json_object *document, WorkerReport *report, const char **ret_error) {
+static int report_read(
+        const WorkerRequest *request, json_object *document, WorkerReport *report, const char **ret_error) {
         Reader reader = { .object = document };
         int kind, result;
 

@@ -45,8 +45,8 @@ static int set_format(struct archive *archive, FileFormat format) {
         if (format == FILE_FORMAT_ZIP) {
                 r = archive_write_set_format_zip(archive);
                 if (r == ARCHIVE_OK)
-                        r = archive_write_set_options(
-                                archive, "zip:compression=deflate,zip:compression-level=6,zip:hdrcharset=UTF-8");
+                        r = archive_write_set_options(archive,
+                                "zip:compression=deflate,zip:compression-level=6,zip:hdrcharset=UTF-8");
         } else {
                 r = archive_write_set_format_pax_restricted(archive);
                 if (r == ARCHIVE_OK)
@@ -76,8 +76,8 @@ static int write_content(struct archive *archive, int scratch_fd, const TreeEntr
         return 0;
 }
 
-static int write_entry(struct archive *archive, struct archive_entry *header, int scratch_fd, const TreeEntry *entry,
-        uint8_t *buffer) {
+static int write_entry(struct archive *archive, struct archive_entry *header, int scratch_fd,
+        const TreeEntry *entry, uint8_t *buffer) {
         archive_entry_clear(header);
         archive_entry_set_pathname(header, entry->path);
         archive_entry_set_mtime(header, ENTRY_TIME, 0);
@@ -110,7 +110,8 @@ static int write_entries(struct archive *archive, int scratch_fd, const Tree *tr
         return r;
 }
 
-static int write_archive(const WorkerDescription *description, const Tree *tree, Output *output, char **ret_error) {
+static int write_archive(
+        const WorkerDescription *description, const Tree *tree, Output *output, char **ret_error) {
         struct archive *archive;
         int r = 0;
 
@@ -195,7 +196,8 @@ int repack_run(const WorkerDescription *description, WorkerReport *report) {
         Output output = { .fd = request->output_fd, .size_max = description->limits.artifact_size_max };
         int r;
 
-        r = unpack(request->input_fd, request->scratch_fd, &description->limits, &unpacked, &report->message);
+        r = unpack(
+                request->input_fd, request->scratch_fd, &description->limits, &unpacked, &report->message);
         if (r < 0)
                 return r;
         tree_hash(&unpacked.tree, report->h1);

@@ -55,19 +55,21 @@ static int load(int fd, const char *what, size_t i, const char *kind, uint64_t s
         return r < 0 ? r : fs_memory_file(what, binary.data, binary.size);
 }
 
-static int input_load(const WorkerRequest *request, Input *input, bool *ret_bad_signature, char **ret_error) {
+static int input_load(
+        const WorkerRequest *request, Input *input, bool *ret_bad_signature, char **ret_error) {
         int r;
 
         for (; input->n_keyrings < request->n_keyrings; input->n_keyrings++) {
                 size_t i = input->n_keyrings;
 
-                r = load(request->keyring_fds[i], "key file", i + 1, "PUBLIC KEY BLOCK", SIGNATURE_KEYRING_SIZE_MAX,
-                        ret_error);
+                r = load(request->keyring_fds[i], "key file", i + 1, "PUBLIC KEY BLOCK",
+                        SIGNATURE_KEYRING_SIZE_MAX, ret_error);
                 if (r < 0)
                         return r;
                 input->keyrings[i] = r;
         }
-        input->data = r = load(request->input_fd, "signed data", 0, NULL, SIGNATURE_DATA_SIZE_MAX, ret_error);
+        input->data = r =
+                load(request->input_fd, "signed data", 0, NULL, SIGNATURE_DATA_SIZE_MAX, ret_error);
         if (r < 0)
                 return r;
         input->signature = r =
@@ -107,7 +109,8 @@ static int move_up(int fd) {
                 if (keyring_fds[i] < 0)
                         _exit(EXIT_NOT_STARTED);
         }
-        if (dup2(status, STATUS_FD) < 0 || dup2(data_fd, DATA_FD) < 0 || dup2(signature_fd, SIGNATURE_FD) < 0)
+        if (dup2(status, STATUS_FD) < 0 || dup2(data_fd, DATA_FD) < 0 ||
+                dup2(signature_fd, SIGNATURE_FD) < 0)
                 _exit(EXIT_NOT_STARTED);
         for (size_t i = 0; i < input->n_keyrings; i++) {
                 if (dup2(keyring_fds[i], KEYRING_FD + (int) i) < 0)
@@ -124,7 +127,8 @@ static int move_up(int fd) {
 
         /* What it has to say to people is in the user's language and not needed. */
         null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
+        if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+                dup2(null, STDERR_FILENO) < 0)
                 _exit(EXIT_NOT_STARTED);
         (void) execvp("gpgv", (char **) arguments);
         _exit(EXIT_NOT_STARTED);
@@ -175,7 +179,8 @@ static int run_gpgv(const Input *input, Buffer *status, int *ret_exit_status, ch
                 if (errno != EINTR)
                         return negative_errno();
         if (r == -EFBIG)
-                text_set(ret_error, "gpgv wrote more than %zu bytes of status", (size_t) GPGV_STATUS_SIZE_MAX);
+                text_set(ret_error, "gpgv wrote more than %zu bytes of status",
+                        (size_t) GPGV_STATUS_SIZE_MAX);
         if (r < 0)
                 return r;
 

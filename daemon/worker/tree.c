@@ -65,7 +65,8 @@ static int check_parents(const Tree *tree, const TreeEntry *entry, char **ret_er
                 parent[length] = '\0';
                 found = find(tree, parent);
                 if (found && found->type != TREE_DIRECTORY)
-                        return refuse(ret_error, "%s: lies below %s, which is not a directory", entry->path, parent);
+                        return refuse(ret_error, "%s: lies below %s, which is not a directory", entry->path,
+                                parent);
         }
         return 0;
 }
@@ -80,7 +81,8 @@ static int resolve_hard_link(const Tree *tree, TreeEntry *entry, char **ret_erro
                 target = find(tree, target->target);
         }
         if (!target || target->type != TREE_FILE)
-                return refuse(ret_error, "%s: hard link to %s, which is no file of the archive", entry->path, entry->target);
+                return refuse(ret_error, "%s: hard link to %s, which is no file of the archive", entry->path,
+                        entry->target);
         entry->offset = target->offset;
         entry->size = target->size;
         memcpy(entry->digest, target->digest, sizeof(entry->digest));
@@ -156,12 +158,13 @@ static int check_link(const Tree *tree, const TreeEntry *entry, char **ret_error
         if (isempty(entry->target))
                 return refuse(ret_error, "%s: symbolic link without a target", entry->path);
         if (entry->target[0] == '/')
-                return refuse(ret_error, "%s: symbolic link to the absolute path %s", entry->path, entry->target);
+                return refuse(
+                        ret_error, "%s: symbolic link to the absolute path %s", entry->path, entry->target);
         if (strchr(entry->target, '\\'))
                 return refuse(ret_error, "%s: symbolic link with a backslash in its target", entry->path);
         if (!walk(tree, entry, &found))
-                return refuse(ret_error, "%s: symbolic link to %s leads out of the archive or in a circle", entry->path,
-                        entry->target);
+                return refuse(ret_error, "%s: symbolic link to %s leads out of the archive or in a circle",
+                        entry->path, entry->target);
         return 0;
 }
 
@@ -172,7 +175,8 @@ int tree_seal(Tree *tree, char **ret_error) {
                 qsort(tree->entries, tree->n_entries, sizeof(TreeEntry), compare_entries);
         for (size_t i = 1; i < tree->n_entries; i++)
                 if (streq(tree->entries[i - 1].path, tree->entries[i].path))
-                        return refuse(ret_error, "%s: is in the archive more than once", tree->entries[i].path);
+                        return refuse(
+                                ret_error, "%s: is in the archive more than once", tree->entries[i].path);
 
         for (size_t i = 0; i < tree->n_entries; i++) {
                 TreeEntry *entry = &tree->entries[i];
@@ -180,9 +184,9 @@ int tree_seal(Tree *tree, char **ret_error) {
                 r = check_parents(tree, entry, ret_error);
                 if (r < 0)
                         return r;
-                r = entry->type == TREE_HARD_LINK ? resolve_hard_link(tree, entry, ret_error) :
-                        entry->type == TREE_LINK  ? check_link(tree, entry, ret_error) :
-                                                    0;
+                r = entry->type == TREE_HARD_LINK ? resolve_hard_link(tree, entry, ret_error)
+                    : entry->type == TREE_LINK    ? check_link(tree, entry, ret_error)
+                                                  : 0;
                 if (r < 0)
                         return r;
         }

@@ -15,8 +15,8 @@ typedef enum TreeType {
 } TreeType;
 
 typedef struct TreeEntry {
-        char *path;                         /* relative to the module's root */
-        char *target;                       /* links; hard links: relative to the root */
+        char *path;   /* relative to the module's root */
+        char *target; /* links; hard links: relative to the root */
         TreeType type;
         bool executable;
         uint64_t offset, size;              /* the content of a file in the scratch file */

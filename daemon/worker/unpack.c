@@ -23,7 +23,7 @@ typedef struct Unpack {
         uint64_t packed_size; /* of the archive */
         uint64_t size;        /* of the content so far = the end of the scratch file */
         uint64_t n_entries;
-        char *top;            /* the top directory, once known */
+        char *top; /* the top directory, once known */
         Tree tree;
         char commit[65];
         char **error;
@@ -66,13 +66,15 @@ static int check_size(Unpack *unpack, const char *name, uint64_t size) {
         if (size > UNPACK_RATIO_FROM && size / unpack->limits->ratio_max > unpack->packed_size)
                 return refuse(unpack->error,
                         "\"%s\": the archive unpacks to more than %llu times its %llu bytes", name,
-                        (unsigned long long) unpack->limits->ratio_max, (unsigned long long) unpack->packed_size);
+                        (unsigned long long) unpack->limits->ratio_max,
+                        (unsigned long long) unpack->packed_size);
         return 0;
 }
 
 /* Checks a name as it stands in the archive and cuts the top directory off. *ret_path points into `name`; it is NULL
  * for the top directory itself. */
-static int strip_top(Unpack *unpack, const char *original, char *name, bool directory, const char **ret_path) {
+static int strip_top(
+        Unpack *unpack, const char *original, char *name, bool directory, const char **ret_path) {
         size_t length = strlen(name), top_length;
         const char *error;
 
@@ -94,8 +96,8 @@ static int strip_top(Unpack *unpack, const char *original, char *name, bool dire
                 if (!unpack->top)
                         return -ENOMEM;
         } else if (strlen(unpack->top) != top_length || memcmp(name, unpack->top, top_length) != 0)
-                return refuse(unpack->error, "\"%s\": lies outside of the archive's top directory \"%s\"", original,
-                        unpack->top);
+                return refuse(unpack->error, "\"%s\": lies outside of the archive's top directory \"%s\"",
+                        original, unpack->top);
         if (name[top_length] == '\0' && !directory)
                 return refuse_entry(unpack, original, "lies beside the archive's top directory");
         *ret_path = name[top_length] == '\0' ? NULL : name + top_length + 1;
@@ -130,16 +132,19 @@ static int add_entry(Unpack *unpack, const char *original, TreeType type, mode_t
                 r = strip_top(unpack, original, target_copy, false, &target);
                 if (r < 0) {
                         _cleanup_free_ char *printable = text_printable(target_copy);
-                        return r == -EBADMSG ? refuse(unpack->error, "\"%s\": hard link to %s, which is no file of the archive",
-                                                       original, strempty(printable)) :
-                                               r;
+                        return r == -EBADMSG
+                                       ? refuse(unpack->error,
+                                                 "\"%s\": hard link to %s, which is no file of the archive",
+                                                 original, strempty(printable))
+                                       : r;
                 }
         } else if (type == TREE_LINK) {
                 target_copy = text_printable(target);
                 if (!target_copy)
                         return -ENOMEM;
                 if (!streq(target_copy, target))
-                        return refuse_entry(unpack, original, "control character or invalid UTF-8 in the link's target");
+                        return refuse_entry(
+                                unpack, original, "control character or invalid UTF-8 in the link's target");
         }
 
         r = tree_add(&unpack->tree, type, path, target, &entry);
@@ -201,8 +206,8 @@ static void read_commit(const uint8_t *block, size_t size, char ret_commit[stati
                 while (record + digits < end && digits < 6 && record[digits] >= '0' && record[digits] <= '9')
                         length = length * 10 + (size_t) (record[digits++] - '0');
                 /* "<length> <key>=<value>\n", the length counts everything */
-                if (digits == 0 || length > (size_t) (end - record) || length < digits + 2 || record[digits] != ' ' ||
-                        record[length - 1] != '\n')
+                if (digits == 0 || length > (size_t) (end - record) || length < digits + 2 ||
+                        record[digits] != ' ' || record[length - 1] != '\n')
                         return;
                 n = length - digits - 2;
                 if (n > strlen(key) && memcmp(record + digits + 1, key, strlen(key)) == 0) {
@@ -258,7 +263,8 @@ static int add_tar_content(Unpack *unpack, struct archive *archive, const char *
         if (!buffer)
                 return -ENOMEM;
         for (;;) {
-                la_ssize_t n = archive_read_data(archive, buffer, BLOCK_SIZE); /* fills holes of sparse files */
+                la_ssize_t n =
+                        archive_read_data(archive, buffer, BLOCK_SIZE); /* fills holes of sparse files */
                 int r;
 
                 if (n < 0)
@@ -284,7 +290,8 @@ static int add_tar_entry(Unpack *unpack, struct archive *archive, struct archive
                 return -ENOMEM;
 
         if (archive_entry_hardlink(entry))
-                return add_entry(unpack, name, TREE_HARD_LINK, archive_entry_perm(entry), archive_entry_hardlink(entry));
+                return add_entry(unpack, name, TREE_HARD_LINK, archive_entry_perm(entry),
+                        archive_entry_hardlink(entry));
         switch (archive_entry_filetype(entry)) {
         case AE_IFDIR:
                 return add_entry(unpack, name, TREE_DIRECTORY, 0, NULL);
@@ -406,9 +413,9 @@ static int add_zip_entry(Unpack *unpack, ZipReader *reader, const ZipEntry *entr
                 return add_zip_link(unpack, reader, entry);
         if (format != 0 && format != S_IFREG)
                 return refuse_entry(unpack, entry->name,
-                        format == S_IFIFO           ? "is a fifo" :
-                                format == S_IFSOCK ? "is a socket" :
-                                                     "is a device");
+                        format == S_IFIFO    ? "is a fifo"
+                        : format == S_IFSOCK ? "is a socket"
+                                             : "is a device");
         r = add_entry(unpack, entry->name, TREE_FILE, entry->unix_mode, NULL);
         if (r < 0)
                 return r;
@@ -434,7 +441,8 @@ static int unpack_zip(Unpack *unpack, int fd) {
         if (r < 0)
                 return r;
         comment = zip_reader_comment(reader);
-        if ((strlen(comment) == 40 || strlen(comment) == 64) && strspn(comment, "0123456789abcdef") == strlen(comment))
+        if ((strlen(comment) == 40 || strlen(comment) == 64) &&
+                strspn(comment, "0123456789abcdef") == strlen(comment))
                 memcpy(unpack->commit, comment, strlen(comment) + 1);
         entries = zip_reader_entries(reader, &n);
         for (size_t i = 0; i < n; i++) {
@@ -470,7 +478,8 @@ static int check_tree(Unpack *unpack, uint64_t *ret_size) {
 }
 
 int unpack(int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *ret, char **ret_error) {
-        _cleanup_(unpack_done) Unpack unpack = { .scratch_fd = scratch_fd, .limits = limits, .error = ret_error };
+        _cleanup_(unpack_done)
+                Unpack unpack = { .scratch_fd = scratch_fd, .limits = limits, .error = ret_error };
         uint8_t magic[2] = {};
         uint64_t size = 0;
         struct stat st;

@@ -8,9 +8,9 @@
 #define UNPACK_RATIO_FROM (16 * MIB)
 
 typedef struct Unpacked {
-        Tree tree;             /* sealed, without the top directory of the archive */
-        uint64_t size;         /* of all files of the tree */
-        char commit[65];       /* of a `git archive`: in the pax global header or the comment of the zip; or "" */
+        Tree tree;       /* sealed, without the top directory of the archive */
+        uint64_t size;   /* of all files of the tree */
+        char commit[65]; /* of a `git archive`: in the pax global header or the comment of the zip; or "" */
 } Unpacked;
 
 void unpacked_done(Unpacked *unpacked);

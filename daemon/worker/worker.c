@@ -48,7 +48,8 @@ typedef struct JobList {
 
 struct WorkerPool {
         sd_event *event;
-        sd_event_source *defer_source; /* starts jobs and hands out reports, in turns of the loop of its own */
+        sd_event_source
+                *defer_source; /* starts jobs and hands out reports, in turns of the loop of its own */
         char *program;
         WorkerLimits limits;
         JobList queued, running /* and ending */, finished;
@@ -106,7 +107,8 @@ static WorkerJob *job_free(WorkerJob *job) {
 DEFINE_CLEANUP(WorkerJob *, job_free)
 
 static void pool_wake(WorkerPool *pool) {
-        if (pool->closing || (!pool->finished.first && (!pool->queued.first || pool->n_running >= pool->limits.parallel)))
+        if (pool->closing ||
+                (!pool->finished.first && (!pool->queued.first || pool->n_running >= pool->limits.parallel)))
                 return;
         (void) sd_event_source_set_enabled(pool->defer_source, SD_EVENT_ONESHOT);
 }
@@ -147,7 +149,8 @@ static void describe_exit(const siginfo_t *info, char *ret, size_t size) {
         else {
                 const char *name = sigabbrev_np(info->si_status);
 
-                (void) snprintf(ret, size, "it was killed by signal %s%s", name ? "SIG" : "", name ? name : "?");
+                (void) snprintf(
+                        ret, size, "it was killed by signal %s%s", name ? "SIG" : "", name ? name : "?");
         }
 }
 
@@ -176,8 +179,9 @@ static void job_read_report(WorkerJob *job, const siginfo_t *info) {
         } else if (n <= 0)
                 job_fail(job, "the worker (%s) gave no report: %s", kind, how);
         else if ((size_t) n > WORKER_REPORT_SIZE_MAX)
-                job_fail(job, "the worker (%s) gave a report of %zd bytes, more than %zu are not accepted: %s", kind, n,
-                        (size_t) WORKER_REPORT_SIZE_MAX, how);
+                job_fail(job,
+                        "the worker (%s) gave a report of %zd bytes, more than %zu are not accepted: %s",
+                        kind, n, (size_t) WORKER_REPORT_SIZE_MAX, how);
         else if (recv(job->socket, &second, sizeof(second), MSG_DONTWAIT) > 0)
                 job_fail(job, "the worker (%s) gave more than one report", kind);
         else {
@@ -259,8 +263,10 @@ static int spawn(const char *program, int socket, int *ret_pidfd) {
 
         /* dup2() first: the null device must not take the place of a socket that is 0 or 1. */
         if ((r = posix_spawn_file_actions_adddup2(&actions, socket, WORKER_FD)) == 0 &&
-                (r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)) == 0 &&
-                (r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)) == 0 &&
+                (r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)) ==
+                        0 &&
+                (r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)) ==
+                        0 &&
                 (r = posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FD + 1)) == 0 &&
                 (r = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
                 (r = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
@@ -390,8 +396,8 @@ static void reap(WorkerJob *job, const struct timespec *deadline) {
                 struct timespec now, step = { .tv_nsec = 1000000 };
                 siginfo_t info = {};
 
-                if (waitid(P_PIDFD, (id_t) job->pidfd, &info, WEXITED | WNOHANG) < 0 ? errno != EINTR :
-                                                                                       info.si_pid != 0)
+                if (waitid(P_PIDFD, (id_t) job->pidfd, &info, WEXITED | WNOHANG) < 0 ? errno != EINTR
+                                                                                     : info.si_pid != 0)
                         return;
                 (void) clock_gettime(CLOCK_MONOTONIC, &now);
                 if (now.tv_sec > deadline->tv_sec ||
@@ -464,7 +470,8 @@ unsigned worker_pool_n_running(const WorkerPool *pool) {
         return pool->n_running;
 }
 
-int worker_pool_submit(WorkerPool *pool, WorkerRequest *request, WorkerDone done, void *userdata, WorkerJob **ret) {
+int worker_pool_submit(
+        WorkerPool *pool, WorkerRequest *request, WorkerDone done, void *userdata, WorkerJob **ret) {
         _cleanup_(job_freep) WorkerJob *job = calloc(1, sizeof(*job));
 
         if (!job) {
@@ -480,7 +487,8 @@ int worker_pool_submit(WorkerPool *pool, WorkerRequest *request, WorkerDone done
                 job->request.keyring_fds[i] = -EBADF;
         *request = WORKER_REQUEST_INIT(request->kind);
 
-        for (char *const *fingerprint = job->request.fingerprints; fingerprint && *fingerprint; fingerprint++)
+        for (char *const *fingerprint = job->request.fingerprints; fingerprint && *fingerprint;
+                fingerprint++)
                 if (strings_append(&job->fingerprints, *fingerprint) < 0)
                         return -ENOMEM;
         job->request.fingerprints = job->fingerprints;

@@ -24,9 +24,9 @@ typedef enum WorkerKind {
 } WorkerKind;
 
 typedef enum WorkerResult {
-        WORKER_OK,        /* done; for a signature: a verdict was reached, see `signature` */
-        WORKER_REFUSED,   /* the input is bad: `message` says what and where; trying again gives the same */
-        WORKER_FAILED,    /* the job could not be done: crash, time limit, out of disk, bad report; `message` says why */
+        WORKER_OK,      /* done; for a signature: a verdict was reached, see `signature` */
+        WORKER_REFUSED, /* the input is bad: `message` says what and where; trying again gives the same */
+        WORKER_FAILED, /* the job could not be done: crash, time limit, out of disk, bad report; `message` says why */
         WORKER_CANCELLED,
         _WORKER_RESULT_MAX,
 } WorkerResult;
@@ -38,7 +38,7 @@ typedef enum SignatureVerdict {
         SIGNATURE_WRONG_KEY,   /* good, but the primary fingerprint is not a pinned one */
         SIGNATURE_EXPIRED,     /* refused by policy: the key or signature has expired */
         SIGNATURE_REVOKED,
-        SIGNATURE_WEAK_HASH,   /* refused by policy */
+        SIGNATURE_WEAK_HASH, /* refused by policy */
         _SIGNATURE_VERDICT_MAX,
         _SIGNATURE_VERDICT_INVALID = -EINVAL,
 } SignatureVerdict;
@@ -48,7 +48,7 @@ const char *signature_verdict_to_string(SignatureVerdict verdict);
 /* Descriptors are taken over by worker_pool_submit(), whatever it returns. Unused ones are -EBADF. */
 typedef struct WorkerRequest {
         WorkerKind kind;
-        int input_fd;  /* hash-zip: opened read-write so that it can be fsynced; repack: archive; signature: the data */
+        int input_fd; /* hash-zip: opened read-write so that it can be fsynced; repack: archive; signature: the data */
         int output_fd; /* repack: empty file opened for writing; fsynced by the worker */
 
         /* hash-zip */
@@ -56,7 +56,7 @@ typedef struct WorkerRequest {
 
         /* repack */
         int scratch_fd; /* empty file without a name (O_TMPFILE), opened read-write: holds the unpacked content */
-        int readme_fd;  /* empty file for the README of the top directory; -EBADF: not wanted */
+        int readme_fd; /* empty file for the README of the top directory; -EBADF: not wanted */
         FileFormat file_format;
 
         /* signature */
@@ -67,32 +67,32 @@ typedef struct WorkerRequest {
         bool allow_expired_keys, allow_weak_hashes;
 } WorkerRequest;
 
-#define WORKER_REQUEST_INIT(k)                                                                                \
-        (WorkerRequest) {                                                                                     \
-                .kind = (k), .input_fd = -EBADF, .output_fd = -EBADF, .scratch_fd = -EBADF,                   \
-                .readme_fd = -EBADF, .signature_fd = -EBADF,                                                  \
+#define WORKER_REQUEST_INIT(k)                                                                              \
+        (WorkerRequest) {                                                                                   \
+                .kind = (k), .input_fd = -EBADF, .output_fd = -EBADF, .scratch_fd = -EBADF,                 \
+                .readme_fd = -EBADF, .signature_fd = -EBADF,                                                \
         }
 
 /* Only what the kind of job gives is set. Owned by the pool, valid during the callback. */
 typedef struct WorkerReport {
         WorkerResult result;
-        char *message;                      /* for people, printable; NULL when WORKER_OK, except that it says what
+        char *message; /* for people, printable; NULL when WORKER_OK, except that it says what
                                                is wrong with a signature that is not good */
 
-        uint64_t size;                      /* hash-zip: of the input; repack: of the output */
-        char sha256[65];                    /* the same file; hash-zip: "" unless hash_file was asked for */
-        char h1[64];                        /* "h1:…" of the zip's content, or of the module tree */
+        uint64_t size;   /* hash-zip: of the input; repack: of the output */
+        char sha256[65]; /* the same file; hash-zip: "" unless hash_file was asked for */
+        char h1[64];     /* "h1:…" of the zip's content, or of the module tree */
 
-        char commit[65];                    /* repack: from the pax header, "" if there is none */
+        char commit[65]; /* repack: from the pax header, "" if there is none */
         uint64_t n_entries, unpacked_size;
-        uint64_t readme_size;               /* 0: no README */
+        uint64_t readme_size; /* 0: no README */
 
         SignatureVerdict signature;
-        char primary_fingerprint[65];       /* "" if unknown */
+        char primary_fingerprint[65]; /* "" if unknown */
         char signing_fingerprint[65];
-        uint64_t signed_at;                 /* seconds since the epoch */
-        unsigned hash_algorithm;            /* RFC 9580 section 9.5 */
-        bool key_expired;                   /* good and accepted, but the key has expired since */
+        uint64_t signed_at;      /* seconds since the epoch */
+        unsigned hash_algorithm; /* RFC 9580 section 9.5 */
+        bool key_expired;        /* good and accepted, but the key has expired since */
 } WorkerReport;
 
 typedef void (*WorkerDone)(const WorkerReport *report, void *userdata);
@@ -115,6 +115,7 @@ unsigned worker_pool_n_running(const WorkerPool *pool);
 
 /* Queues the job; `done` is called exactly once, from the loop and never from within this call, unless cancelled.
  * *ret (may be NULL) is valid until then. */
-int worker_pool_submit(WorkerPool *pool, WorkerRequest *request, WorkerDone done, void *userdata, WorkerJob **ret);
+int worker_pool_submit(
+        WorkerPool *pool, WorkerRequest *request, WorkerDone done, void *userdata, WorkerJob **ret);
 /* Forgets the job: `done` is not called, a running process is killed. Returns NULL. */
 WorkerJob *worker_job_cancel(WorkerJob *job);

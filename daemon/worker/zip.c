@@ -110,8 +110,8 @@ static int read_end64(ZipReader *reader, const uint8_t *locator, uint64_t locato
 
 /* Finds the central directory. The end record must end exactly at the end of the file. */
 static int read_end(ZipReader *reader, char **ret_error) {
-        uint64_t size = MIN_OF(
-                reader->file_size, (uint64_t) (END_SIZE + COMMENT_SIZE_MAX + END64_LOCATOR_SIZE));
+        uint64_t size =
+                MIN_OF(reader->file_size, (uint64_t) (END_SIZE + COMMENT_SIZE_MAX + END64_LOCATOR_SIZE));
         _cleanup_free_ uint8_t *tail = malloc(size);
         const uint8_t *end = NULL;
         uint64_t end_offset;
@@ -139,20 +139,23 @@ static int read_end(ZipReader *reader, char **ret_error) {
                 return -ENOMEM;
 
         if (at >= END64_LOCATOR_SIZE && get32(end - END64_LOCATOR_SIZE) == SIGNATURE_END64_LOCATOR)
-                return read_end64(reader, end - END64_LOCATOR_SIZE, end_offset - END64_LOCATOR_SIZE, ret_error);
+                return read_end64(
+                        reader, end - END64_LOCATOR_SIZE, end_offset - END64_LOCATOR_SIZE, ret_error);
 
         if (get16(end + 4) != 0 || get16(end + 6) != 0 || get16(end + 8) != get16(end + 10))
                 return refuse(ret_error, "archive in several parts");
         reader->n_announced = get16(end + 10);
         reader->directory_size = get32(end + 12);
         reader->directory_offset = get32(end + 16);
-        if (reader->directory_offset > end_offset || end_offset - reader->directory_offset != reader->directory_size)
+        if (reader->directory_offset > end_offset ||
+                end_offset - reader->directory_offset != reader->directory_size)
                 return refuse(ret_error, "the central directory does not end where the end record begins");
         return 0;
 }
 
 /* Takes the 64-bit values for the 32-bit fields that are full, in the order in which APPNOTE 4.5.3 has them. */
-static int read_extra64(ZipEntry *entry, const uint8_t *extra, size_t size, uint16_t disk, char **ret_error) {
+static int read_extra64(
+        ZipEntry *entry, const uint8_t *extra, size_t size, uint16_t disk, char **ret_error) {
         uint64_t *const full[] = {
                 entry->size == UINT32_MAX ? &entry->size : NULL,
                 entry->compressed_size == UINT32_MAX ? &entry->compressed_size : NULL,
@@ -221,8 +224,8 @@ static int check_entry(const ZipReader *reader, ZipEntry *entry, uint16_t flags,
         if (flags & FLAG_PATCH)
                 return refuse(ret_error, "%s: compressed patch data", entry->name);
         if (entry->method != ZIP_METHOD_STORED && entry->method != ZIP_METHOD_DEFLATED)
-                return refuse(ret_error, "%s: compression method %u (%s) is not supported", entry->name, entry->method,
-                        method_name(entry->method));
+                return refuse(ret_error, "%s: compression method %u (%s) is not supported", entry->name,
+                        entry->method, method_name(entry->method));
         if (entry->method == ZIP_METHOD_STORED && entry->compressed_size != entry->size)
                 return refuse(ret_error, "%s: stored, but its two sizes differ", entry->name);
         if (endswith(entry->name, "/") && entry->size != 0)
@@ -301,7 +304,8 @@ static int read_local(ZipReader *reader, ZipEntry *entry, char **ret_error) {
         if (get16(header + 26) != name_length || memcmp(header + LOCAL_SIZE, entry->name, name_length) != 0)
                 return refuse(ret_error, "%s: has another name in its local header", entry->name);
         if (get16(header + 8) != entry->method)
-                return refuse(ret_error, "%s: has another compression method in its local header", entry->name);
+                return refuse(
+                        ret_error, "%s: has another compression method in its local header", entry->name);
         flags = get16(header + 6);
         if (flags & (FLAG_ENCRYPTED | FLAG_STRONG_ENCRYPTION))
                 return refuse(ret_error, "%s: encrypted", entry->name);
@@ -311,7 +315,8 @@ static int read_local(ZipReader *reader, ZipEntry *entry, char **ret_error) {
                 if (get32(header + 14) != entry->crc32 ||
                         (compressed_size != UINT32_MAX && compressed_size != entry->compressed_size) ||
                         (size != UINT32_MAX && size != entry->size))
-                        return refuse(ret_error, "%s: has another size or CRC in its local header", entry->name);
+                        return refuse(
+                                ret_error, "%s: has another size or CRC in its local header", entry->name);
         }
 
         overhead = LOCAL_SIZE + name_length + get16(header + 28);
@@ -333,7 +338,8 @@ static int compare_names(const void *a, const void *b) {
 }
 
 static int check_duplicates(const ZipReader *reader, char **ret_error) {
-        _cleanup_free_ const char **names = reallocarray(NULL, MAX_OF(reader->n_entries, (size_t) 1), sizeof(*names));
+        _cleanup_free_ const char **names =
+                reallocarray(NULL, MAX_OF(reader->n_entries, (size_t) 1), sizeof(*names));
 
         if (!names)
                 return -ENOMEM;
@@ -353,7 +359,8 @@ static int read_directory(ZipReader *reader, char **ret_error) {
 
         if (reader->n_announced > reader->limits.entries_max)
                 return refuse(ret_error, "%llu entries, more than %llu are not accepted",
-                        (unsigned long long) reader->n_announced, (unsigned long long) reader->limits.entries_max);
+                        (unsigned long long) reader->n_announced,
+                        (unsigned long long) reader->limits.entries_max);
         if (reader->directory_size > DIRECTORY_SIZE_MAX ||
                 reader->n_announced > reader->directory_size / CENTRAL_SIZE)
                 return refuse(ret_error, "malformed central directory");
@@ -376,8 +383,8 @@ static int read_directory(ZipReader *reader, char **ret_error) {
                 at += (size_t) size;
                 if (__builtin_add_overflow(unpacked_size, entry->size, &unpacked_size) ||
                         unpacked_size > reader->limits.unpacked_size_max)
-                        return refuse(ret_error, "%s: more than %llu bytes unpacked are not accepted", entry->name,
-                                (unsigned long long) reader->limits.unpacked_size_max);
+                        return refuse(ret_error, "%s: more than %llu bytes unpacked are not accepted",
+                                entry->name, (unsigned long long) reader->limits.unpacked_size_max);
         }
         if (at != reader->directory_size)
                 return refuse(ret_error, "malformed central directory: more than the announced entries");
@@ -393,7 +400,8 @@ static int read_locals(ZipReader *reader, char **ret_error) {
                 ZipEntry *entry = &reader->entries[i];
 
                 if (entry->local_offset < end)
-                        return refuse(ret_error, "%s: overlaps %s", entry->name, reader->entries[i - 1].name);
+                        return refuse(
+                                ret_error, "%s: overlaps %s", entry->name, reader->entries[i - 1].name);
                 r = read_local(reader, entry, ret_error);
                 if (r < 0)
                         return r;
@@ -447,8 +455,8 @@ typedef struct Content {
 
 static int content_pass(Content *content, const uint8_t *data, size_t size, char **ret_error) {
         if (size > content->entry->size - content->written)
-                return refuse(ret_error, "%s: unpacks to more than the %llu bytes it announces", content->entry->name,
-                        (unsigned long long) content->entry->size);
+                return refuse(ret_error, "%s: unpacks to more than the %llu bytes it announces",
+                        content->entry->name, (unsigned long long) content->entry->size);
         content->written += size;
         content->crc32 = crc32_gzip_refl(content->crc32, data, size);
         return content->sink(data, size, content->userdata);
@@ -522,19 +530,20 @@ static int inflate_deflated(Content *content, char **ret_error) {
         return 0;
 }
 
-int zip_reader_read(ZipReader *reader, const ZipEntry *entry, ZipSink sink, void *userdata, char **ret_error) {
+int zip_reader_read(
+        ZipReader *reader, const ZipEntry *entry, ZipSink sink, void *userdata, char **ret_error) {
         Content content = { .reader = reader, .entry = entry, .sink = sink, .userdata = userdata };
         int r;
 
-        r = entry->method == ZIP_METHOD_STORED ? copy_stored(&content, ret_error) :
-                                                 inflate_deflated(&content, ret_error);
+        r = entry->method == ZIP_METHOD_STORED ? copy_stored(&content, ret_error)
+                                               : inflate_deflated(&content, ret_error);
         if (r < 0)
                 return r;
         if (content.written != entry->size)
-                return refuse(ret_error, "%s: unpacks to %llu bytes instead of the %llu it announces", entry->name,
-                        (unsigned long long) content.written, (unsigned long long) entry->size);
+                return refuse(ret_error, "%s: unpacks to %llu bytes instead of the %llu it announces",
+                        entry->name, (unsigned long long) content.written, (unsigned long long) entry->size);
         if (content.crc32 != entry->crc32)
-                return refuse(ret_error, "%s: CRC-32 is %08x, the archive says %08x", entry->name, content.crc32,
-                        entry->crc32);
+                return refuse(ret_error, "%s: CRC-32 is %08x, the archive says %08x", entry->name,
+                        content.crc32, entry->crc32);
         return 0;
 }

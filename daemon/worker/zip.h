@@ -45,4 +45,5 @@ const char *zip_reader_comment(const ZipReader *reader);
 typedef int (*ZipSink)(const void *data, size_t size, void *userdata);
 
 /* Reads the content of one entry and checks its size and CRC-32. Errors as above. */
-int zip_reader_read(ZipReader *reader, const ZipEntry *entry, ZipSink sink, void *userdata, char **ret_error);
+int zip_reader_read(
+        ZipReader *reader, const ZipEntry *entry, ZipSink sink, void *userdata, char **ret_error);
