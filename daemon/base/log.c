@@ -76,7 +76,8 @@ void log_entry(int level, const char *message_id, const LogContext *context, con
         va_list arguments;
         int r;
 
-        if (level > max_level)
+        /* What has a MESSAGE_ID is part of the record that the journal keeps, whatever is shown elsewhere. */
+        if (level > max_level && !(message_id && stderr_is_journal()))
                 return;
         va_start(arguments, format);
         r = vasprintf(&raw, format, arguments);

@@ -17,7 +17,8 @@ typedef struct LogContext {
         const char *reason;
 } LogContext;
 
-/* Messages above this level (syslog numbers) are dropped. Default LOG_INFO. */
+/* Messages above this level (syslog numbers) are dropped, except those with a MESSAGE_ID that go to the journal. Default
+ * LOG_INFO. */
 void log_set_max_level(int level);
 int log_get_max_level(void);
 

@@ -87,9 +87,13 @@ static void on_repacked(const WorkerReport *report, void *userdata) {
         if (r >= 0 && report->readme_size > 0) {
                 text_set(&readme_file, "%s.README.md", base->item->version);
                 r = readme_file ? version_yield_add_file(&base->yield, task->readme, readme_file) : -ENOMEM;
+        } else
+                remove_staged(task, task->readme);
+        if (r < 0) {
+                remove_staged(task, task->repacked);
+                if (r != -EEXIST)
+                        version_task_fail(base, false, 0, "%s", strerror(-r));
         }
-        if (r < 0 && r != -EEXIST)
-                version_task_fail(base, false, 0, "%s", strerror(-r));
         version_task_finish(base);
 }
 

@@ -5,6 +5,7 @@
 #include "job/version_task_private.h"
 
 void version_yield_clear(VersionYield *yield) {
+        free(yield->text);
         record_version_free(yield->version);
         for (size_t i = 0; i < yield->n_files; i++) {
                 free(yield->files[i].staged);
@@ -134,6 +135,8 @@ int version_task_start(const JobContext *context, Package *package, const PlanIt
         r = sd_event_add_defer(context->event, &task->deferred, on_deferred, task);
         if (r >= 0)
                 r = sd_event_source_set_enabled(task->deferred, SD_EVENT_OFF);
+        if (r >= 0)
+                r = string_assign(&task->yield.text, item->version);
         if (r >= 0) {
                 task->kind = kind;
                 r = kind->start(task);

@@ -20,7 +20,9 @@ typedef struct StagedDocument {
 
 /* What is ready for the store. */
 typedef struct VersionYield {
+        char *text;                /* the version, normalised */
         RecordVersion *version;    /* as it is to stand in the record; NULL: nothing is ready */
+        const RecordVersion *recorded; /* where commit_yields() has put it; borrowed from the record */
         StagedFile *files;
         size_t n_files;
         StagedDocument *documents; /* beside the artifacts */

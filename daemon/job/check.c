@@ -1,0 +1,257 @@
+#include "job/check.h"
+
+#include "base/log.h"
+#include "base/message-id.h"
+#include "base/text.h"
+#include "job/commit.h"
+
+#define INDEX_SIZE_MAX (16 * MIB)
+
+struct Check {
+        const JobContext *context;
+        Package *package; /* NULL: cancelled, the last answer frees */
+        CheckDone done;
+        void *userdata;
+
+        PublishTarget target;
+        size_t hostname;      /* of the provider's documents being looked at */
+        char *directory;
+        StoreBatch *batch;    /* documents to write */
+        bool record_changed, index_stale;
+        unsigned n_mended;
+};
+
+static Check *check_free(Check *check) {
+        if (!check)
+                return NULL;
+        store_batch_free(check->batch);
+        free(check->directory);
+        free(check);
+        return NULL;
+}
+
+Check *check_cancel(Check *check) {
+        if (check)
+                check->package = NULL;
+        return NULL;
+}
+
+static void check_end(Check *check, int r) {
+        CheckDone done = check->done;
+        void *userdata = check->userdata;
+        unsigned n_mended = check->n_mended;
+
+        check_free(check);
+        done(r, n_mended, userdata);
+}
+
+static const StoreListEntry *find_entry(const StoreListEntry *entries, size_t n_entries, const char *name) {
+        size_t low = 0, high = n_entries;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int order = strcmp(entries[middle].name, name);
+
+                if (order == 0)
+                        return &entries[middle];
+                if (order < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return NULL;
+}
+
+static void report_missing(const Package *package, const RecordVersion *version, const RecordArtifact *artifact) {
+        log_entry(LOG_WARNING, MESSAGE_STORE_HEALED,
+                &(LogContext) {
+                        .package = package->name,
+                        .version = version_string(version->version),
+                        .platform = artifact->platform,
+                },
+                "%s %s: %s is missing from the store or has another size, it is fetched again", package->name,
+                version_string(version->version), artifact->file);
+}
+
+/* Takes out of the record what the store does not have. */
+static void drop_missing_artifacts(Check *check, const StoreListEntry *entries, size_t n_entries) {
+        Record *record = check->package->record;
+
+        for (size_t i = 0; i < record->n_versions;) {
+                RecordVersion *version = record->versions[i];
+                size_t n = 0;
+
+                for (size_t j = 0; version->state != VERSION_PRUNING && j < version->n_artifacts; j++) {
+                        RecordArtifact *artifact = &version->artifacts[j];
+                        const StoreListEntry *entry = find_entry(entries, n_entries, artifact->file);
+
+                        if (entry && entry->size == artifact->size) {
+                                version->artifacts[n++] = *artifact;
+                                continue;
+                        }
+                        report_missing(check->package, version, artifact);
+                        free(artifact->platform);
+                        free(artifact->file);
+                        check->record_changed = true;
+                        check->n_mended++;
+                }
+                if (version->state != VERSION_PRUNING)
+                        version->n_artifacts = n;
+                if (version->n_artifacts == 0 && version->state != VERSION_PRUNING)
+                        record_remove(record, version->version);
+                else
+                        i++;
+        }
+}
+
+/* A document of another size is not what the record says; one of the same size is, as each is written whole. */
+static int check_version_documents(Check *check, const StoreListEntry *entries, size_t n_entries) {
+        const Record *record = check->package->record;
+        int r = 0;
+
+        for (size_t i = 0; i < record->n_versions && r >= 0; i++) {
+                const RecordVersion *version = record->versions[i];
+                _cleanup_free_ char *name = NULL, *key = NULL, *text = NULL;
+                const StoreListEntry *entry;
+
+                text_set(&name, "%s.json", version_string(version->version));
+                if (!name)
+                        return -ENOMEM;
+                text_set(&key, "%s/%s", check->directory, name);
+                entry = find_entry(entries, n_entries, name);
+                if (version->state != VERSION_PUBLISHED) {
+                        if (entry && key)
+                                r = store_batch_delete(check->batch, key);
+                        continue;
+                }
+                text = publish_version_text(&check->target, check->hostname, version);
+                if (!text || !key)
+                        return -ENOMEM;
+                if (entry && entry->size == strlen(text))
+                        continue;
+                check->n_mended++;
+                r = store_batch_put(check->batch, key, text, strlen(text), NULL);
+        }
+        return r;
+}
+
+static void on_committed(int r, const char *key, const char *revision, void *userdata) {
+        Check *check = userdata;
+
+        if (!check->package) {
+                check_free(check);
+                return;
+        }
+        if (r >= 0 && revision[0])
+                (void) stpncpy(check->package->record_revision, revision, STORE_REVISION_SIZE - 1);
+        if (r < 0)
+                log_warning("%s: cannot write %s: %s", check->package->name, key, strerror(-r));
+        check_end(check, r);
+}
+
+/* Everything is known: one batch mends it. */
+static int check_commit(Check *check) {
+        _cleanup_(store_batch_freep) StoreBatch *batch = TAKE_PTR(check->batch);
+        Package *package = check->package;
+        int r = 0;
+
+        if (commit_has_pruning(package)) {
+                check->n_mended++;
+                r = store_batch_barrier(batch);
+                if (r >= 0)
+                        r = commit_finish_pruning(batch, package);
+        } else if (check->record_changed)
+                r = commit_record(batch, package);
+        if (r < 0)
+                return r;
+        if (store_batch_is_empty(batch)) {
+                check_end(check, 0);
+                return 0;
+        }
+        return store_commit(package->store, &batch, on_committed, check);
+}
+
+static int check_hostname(Check *check);
+
+static void on_index(int r, const StoreObject *object, void *userdata) {
+        Check *check = userdata;
+        _cleanup_free_ char *text = NULL, *key = NULL;
+
+        if (!check->package) {
+                check_free(check);
+                return;
+        }
+        text = publish_index_text(check->package->record);
+        text_set(&key, "%s/index.json", check->directory);
+        if (!text || !key)
+                r = -ENOMEM;
+        else if (r == -ENOENT || r == -EFBIG || (r >= 0 && !streq(object->data, text))) {
+                check->n_mended++;
+                r = store_batch_put(check->batch, key, text, strlen(text), NULL);
+        }
+        if (r >= 0) {
+                check->hostname++;
+                r = check_hostname(check);
+        }
+        if (r < 0)
+                check_end(check, r);
+}
+
+static void on_listed(int r, const StoreListEntry *entries, size_t n_entries, void *userdata) {
+        Check *check = userdata;
+        _cleanup_free_ char *key = NULL;
+
+        if (!check->package) {
+                check_free(check);
+                return;
+        }
+        if (r >= 0 && check->hostname == 0)
+                drop_missing_artifacts(check, entries, n_entries);
+        if (r >= 0 && check->package->kind == PACKAGE_MODULE)
+                r = check_commit(check);
+        else if (r >= 0) {
+                r = check_version_documents(check, entries, n_entries);
+                text_set(&key, "%s/index.json", check->directory);
+                if (r >= 0)
+                        r = key ? store_get(check->package->store, key, INDEX_SIZE_MAX, on_index, check) : -ENOMEM;
+        }
+        if (r < 0)
+                check_end(check, r);
+}
+
+static int check_hostname(Check *check) {
+        free(TAKE_PTR(check->directory));
+        if (check->package->kind == PACKAGE_PROVIDER) {
+                if (!check->target.hostnames[check->hostname])
+                        return check_commit(check);
+                check->directory = publish_directory(&check->target, check->hostname);
+        } else
+                check->directory = strdup(check->package->directory);
+        if (!check->directory)
+                return -ENOMEM;
+        return store_list(check->package->store, check->directory, on_listed, check);
+}
+
+int check_start(const JobContext *context, Package *package, CheckDone done, void *userdata, Check **ret) {
+        Check *check = calloc(1, sizeof(Check));
+        int r;
+
+        if (!check)
+                return -ENOMEM;
+        *check = (Check) {
+                .context = context,
+                .package = package,
+                .done = done,
+                .userdata = userdata,
+                .target = commit_target(package, context->settings),
+        };
+        r = store_batch_new(&check->batch);
+        if (r >= 0)
+                r = check_hostname(check);
+        if (r < 0) {
+                check_free(check);
+                return r;
+        }
+        *ret = check;
+        return 0;
+}

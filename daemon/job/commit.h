@@ -1,0 +1,23 @@
+/* The batches that change a package in the store. Order in each: artifacts, record, documents; what is removed goes in the
+ * other direction. A stop between any two steps leaves what job/check.h brings in order at the next start. */
+#pragma once
+
+#include "job/package.h"
+#include "job/version_task.h"
+#include "publish/publish.h"
+
+PublishTarget commit_target(const Package *package, const Settings *settings);
+
+/* Puts record.json as the package's record is now, on condition that the store still has the revision last seen. */
+int commit_record(StoreBatch *batch, const Package *package);
+
+/* What tasks have brought: moves their versions into the package's record and adds all steps for them. */
+int commit_yields(
+        StoreBatch *batch, Package *package, const Settings *settings, VersionYield *yields, size_t n_yields);
+
+/* Takes the version out of sight: the record, in which it is VERSION_PRUNING already, and the documents are to follow. */
+int commit_hide(StoreBatch *batch, const Package *package, const Settings *settings);
+
+/* Removes the files of every version that is VERSION_PRUNING, then drops these versions from the record. */
+int commit_finish_pruning(StoreBatch *batch, Package *package);
+bool commit_has_pruning(const Package *package);

@@ -1,0 +1,687 @@
+#include "job/reconcile.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/message-id.h"
+#include "base/text.h"
+#include "job/check.h"
+#include "job/commit.h"
+#include "job/version_task.h"
+
+/* Versions of one package that are under way at once; the fetcher and the workers have limits of their own. */
+#define TASKS_MAX 16U
+
+struct Reconcile {
+        const JobContext *context;
+        Package *package; /* NULL: cancelled, the last answer of the store frees */
+        ReconcileMode mode;
+        bool force;
+        Version *only;
+        ReconcileDone done;
+        void *userdata;
+
+        sd_event_source *deferred; /* the end, on a turn of its own */
+        unsigned n_answers;        /* of the store that are still to come */
+        Check *check;
+        Listing *listing;
+        ReleaseList *releases;
+        Plan *plan;
+
+        size_t next_item;
+        VersionTask *tasks[TASKS_MAX];
+        size_t n_tasks;
+        VersionYield *ready;       /* waiting for the store */
+        size_t n_ready;
+        VersionYield *committing;  /* given to the store */
+        size_t n_committing;
+        ReconcileOutcome outcome;
+        char *failure;             /* what outcome.reason is to be */
+};
+
+static void yields_free(VersionYield **yields, size_t *n_yields) {
+        for (size_t i = 0; i < *n_yields; i++)
+                version_yield_clear(&(*yields)[i]);
+        free(*yields);
+        *yields = NULL;
+        *n_yields = 0;
+}
+
+static void reconcile_free(Reconcile *reconcile) {
+        for (size_t i = 0; i < reconcile->n_tasks; i++)
+                version_task_cancel(reconcile->tasks[i]);
+        yields_free(&reconcile->ready, &reconcile->n_ready);
+        yields_free(&reconcile->committing, &reconcile->n_committing);
+        listing_cancel(reconcile->listing);
+        check_cancel(reconcile->check);
+        sd_event_source_disable_unref(reconcile->deferred);
+        release_list_free(reconcile->releases);
+        plan_free(reconcile->plan);
+        version_free(reconcile->only);
+        free(reconcile->failure);
+        free(reconcile);
+}
+
+void reconcile_cancel(Package *package) {
+        Reconcile *reconcile = package->reconcile;
+
+        if (!reconcile)
+                return;
+        package->reconcile = NULL;
+        /* The tasks name the package; what the store still answers finds it gone. */
+        for (size_t i = 0; i < reconcile->n_tasks; i++)
+                version_task_cancel(reconcile->tasks[i]);
+        reconcile->n_tasks = 0;
+        reconcile->listing = listing_cancel(reconcile->listing);
+        reconcile->check = check_cancel(reconcile->check);
+        reconcile->package = NULL;
+        if (reconcile->n_answers == 0)
+                reconcile_free(reconcile);
+        else
+                reconcile->deferred = sd_event_source_disable_unref(reconcile->deferred);
+}
+
+/* Takes note of an answer of the store; returns true when nobody waits for it any more. */
+static bool answer_is_late(Reconcile *reconcile) {
+        reconcile->n_answers--;
+        if (reconcile->package)
+                return false;
+        if (reconcile->n_answers == 0)
+                reconcile_free(reconcile);
+        return true;
+}
+
+/* States */
+
+static void set_state(Reconcile *reconcile, PackageState state, const char *reason) {
+        Package *package = reconcile->package;
+        const JobContext *context = reconcile->context;
+
+        if (reconcile->mode == RECONCILE_PLAN || (package->state == state && streq_ptr(package->reason, reason)))
+                return;
+        package->state = state;
+        (void) string_assign(&package->reason, reason);
+        context->on_event(
+                &(JobEvent) { .type = JOB_EVENT_PACKAGE, .package = package, .reason = package->reason },
+                context->userdata);
+}
+
+static void tell_version(Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
+        const JobContext *context = reconcile->context;
+
+        context->on_event(
+                &(JobEvent) {
+                        .type = JOB_EVENT_VERSION,
+                        .package = reconcile->package,
+                        .version = version,
+                        .state = state,
+                        .reason = reason,
+                },
+                context->userdata);
+}
+
+static int on_deferred(sd_event_source *source, void *userdata) {
+        Reconcile *reconcile = userdata;
+        Package *package = reconcile->package;
+        ReconcileDone done = reconcile->done;
+        void *done_userdata = reconcile->userdata;
+        ReconcileOutcome outcome = reconcile->outcome;
+        _cleanup_free_ char *failure = TAKE_PTR(reconcile->failure);
+
+        outcome.reason = failure;
+        package->reconcile = NULL;
+        reconcile_free(reconcile);
+        done(package, &outcome, done_userdata);
+        return 0;
+}
+
+/* The only end. */
+static void reconcile_finish(Reconcile *reconcile) {
+        (void) sd_event_source_set_enabled(reconcile->deferred, SD_EVENT_ONESHOT);
+}
+
+static void reconcile_fail(Reconcile *reconcile, bool refused, uint64_t not_before_usec, const char *reason) {
+        Package *package = reconcile->package;
+        char until[CLOCK_TEXT_SIZE];
+
+        reconcile->outcome.package_failed = true;
+        (void) string_assign(&reconcile->failure, reason);
+        if (reconcile->mode != RECONCILE_PLAN) {
+                package->attempts++;
+                package->next_try_usec = package_next_try(package->attempts, refused, not_before_usec);
+                clock_format(package->next_try_usec, until);
+                log_entry(LOG_WARNING, MESSAGE_PACKAGE_FAILED,
+                        &(LogContext) { .package = package->name, .state = "failed", .reason = reason },
+                        "%s: %s; next try %s", package->name, reason, until);
+        }
+        set_state(reconcile, PACKAGE_FAILED, reason);
+        reconcile_finish(reconcile);
+}
+
+/* What only another configuration can change is not tried again. */
+static void reconcile_fail_for_good(Reconcile *reconcile, const char *reason) {
+        const Package *package = reconcile->package;
+
+        reconcile->outcome.package_failed = true;
+        (void) string_assign(&reconcile->failure, reason);
+        if (package->state != PACKAGE_FAILED)
+                log_entry(LOG_WARNING, MESSAGE_PACKAGE_FAILED,
+                        &(LogContext) { .package = package->name, .state = "failed", .reason = reason }, "%s: %s",
+                        package->name, reason);
+        set_state(reconcile, PACKAGE_FAILED, reason);
+        reconcile_finish(reconcile);
+}
+
+static void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error) {
+        _cleanup_free_ char *message = NULL;
+
+        /* What is in memory may be ahead of the store. */
+        reconcile->package->record = record_free(reconcile->package->record);
+        reconcile->package->checked = false;
+        text_set(&message, "%s: %s", what, strerror(-error));
+        reconcile_fail(reconcile, false, 0, strempty(message));
+}
+
+static void reconcile_succeed(Reconcile *reconcile) {
+        Package *package = reconcile->package;
+        VersionCounts counts = package_count(package);
+        _cleanup_free_ char *reason = NULL;
+
+        if (reconcile->mode == RECONCILE_SYNC) {
+                package->attempts = 0;
+                package->next_try_usec = 0;
+        }
+        /* Without upstream's word nothing is known better than before. */
+        if (reconcile->mode == RECONCILE_CHECK && package->attempts > 0) {
+                reconcile_finish(reconcile);
+                return;
+        }
+        if (counts.failed > 0)
+                text_set(&reason, "%llu version%s failed", (unsigned long long) counts.failed,
+                        counts.failed == 1 ? "" : "s");
+        set_state(reconcile, counts.failed > 0 ? PACKAGE_INCOMPLETE : PACKAGE_CURRENT, reason);
+        reconcile_finish(reconcile);
+}
+
+/* Versions */
+
+static void reconcile_go_on(Reconcile *reconcile);
+
+static void version_failed(Reconcile *reconcile, const char *version, const VersionYield *yield) {
+        Package *package = reconcile->package;
+        VersionStatus *status = package_set_status(package, version, VERSION_FAILED, yield->error);
+        char until[CLOCK_TEXT_SIZE];
+
+        reconcile->outcome.failed++;
+        if (!status)
+                return;
+        status->attempts++;
+        status->next_try_usec = package_next_try(status->attempts, yield->refused, yield->not_before_usec);
+        clock_format(status->next_try_usec, until);
+        log_entry(LOG_WARNING, MESSAGE_VERSION_FAILED,
+                &(LogContext) {
+                        .package = package->name, .version = version, .state = "failed", .reason = yield->error },
+                "%s %s: %s; kept out, next try %s", package->name, version, strempty(yield->error), until);
+        tell_version(reconcile, version, VERSION_FAILED, status->reason);
+}
+
+static void version_published(Reconcile *reconcile, const RecordVersion *version) {
+        const char *text = version_string(version->version);
+        Package *package = reconcile->package;
+
+        package_clear_status(package, text);
+        reconcile->outcome.added++;
+        log_entry(LOG_INFO, MESSAGE_VERSION_PUBLISHED,
+                &(LogContext) { .package = package->name, .version = text, .state = "published" },
+                "%s %s is published", package->name, text);
+        tell_version(reconcile, text, VERSION_PUBLISHED, NULL);
+}
+
+/* Whole, in part, or nothing new. */
+static void settle_yield(Reconcile *reconcile, const VersionYield *yield) {
+        if (yield->recorded)
+                version_published(reconcile, yield->recorded);
+        else if (!yield->error)
+                package_clear_status(reconcile->package, yield->text);
+        if (yield->error)
+                version_failed(reconcile, yield->text, yield);
+}
+
+static void on_committed(int r, const char *key, const char *revision, void *userdata) {
+        Reconcile *reconcile = userdata;
+        _cleanup_free_ char *what = NULL;
+
+        if (answer_is_late(reconcile))
+                return;
+        if (r < 0) {
+                text_set(&what, r == -ESTALE ? "%s was changed by somebody else" : "cannot write %s to the store", key);
+                yields_free(&reconcile->committing, &reconcile->n_committing);
+                /* Nothing that is under way fits the record any more. */
+                for (size_t i = 0; i < reconcile->n_tasks; i++)
+                        version_task_cancel(reconcile->tasks[i]);
+                reconcile->n_tasks = 0;
+                package_clear_statuses(reconcile->package);
+                reconcile_fail_locally(reconcile, strempty(what), r);
+                return;
+        }
+
+        (void) stpncpy(reconcile->package->record_revision, revision, STORE_REVISION_SIZE - 1);
+        for (size_t i = 0; i < reconcile->n_committing; i++)
+                settle_yield(reconcile, &reconcile->committing[i]);
+        yields_free(&reconcile->committing, &reconcile->n_committing);
+        reconcile_go_on(reconcile);
+}
+
+/* Gives everything that is ready to the store, in one batch. */
+static int commit_ready(Reconcile *reconcile) {
+        _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
+        int r;
+
+        reconcile->committing = TAKE_PTR(reconcile->ready);
+        reconcile->n_committing = TAKE_GENERIC(reconcile->n_ready, 0);
+        r = store_batch_new(&batch);
+        if (r >= 0)
+                r = commit_yields(batch, reconcile->package, reconcile->context->settings, reconcile->committing,
+                        reconcile->n_committing);
+        if (r >= 0)
+                r = store_commit(reconcile->package->store, &batch, on_committed, reconcile);
+        if (r >= 0)
+                reconcile->n_answers++;
+        return r;
+}
+
+static void on_task_done(VersionTask *task, VersionYield *yield, void *userdata) {
+        Reconcile *reconcile = userdata;
+
+        for (size_t i = 0; i < reconcile->n_tasks; i++)
+                if (reconcile->tasks[i] == task) {
+                        reconcile->tasks[i] = reconcile->tasks[--reconcile->n_tasks];
+                        break;
+                }
+        if (!yield->version)
+                settle_yield(reconcile, yield);
+        else if (LIST_APPEND(reconcile->ready, reconcile->n_ready, *yield) >= 0) {
+                (void) package_set_status(reconcile->package, yield->text, VERSION_STORING, NULL);
+                tell_version(reconcile, yield->text, VERSION_STORING, NULL);
+                *yield = (VersionYield) {};
+        }
+        reconcile_go_on(reconcile);
+}
+
+static bool item_is_to_fetch(const PlanItem *item) {
+        return item->action == PLAN_ADD || item->action == PLAN_RETRY;
+}
+
+static void start_tasks(Reconcile *reconcile) {
+        const Plan *plan = reconcile->plan;
+
+        for (; reconcile->next_item < plan->n_items && reconcile->n_tasks < TASKS_MAX; reconcile->next_item++) {
+                const PlanItem *item = &plan->items[reconcile->next_item];
+                int r;
+
+                if (!item_is_to_fetch(item))
+                        continue;
+                r = version_task_start(reconcile->context, reconcile->package, item, on_task_done, reconcile,
+                        &reconcile->tasks[reconcile->n_tasks]);
+                if (r >= 0)
+                        reconcile->n_tasks++;
+                else
+                        version_failed(
+                                reconcile, item->version, &(VersionYield) { .error = strerror(-r) });
+        }
+}
+
+/* Pruning */
+
+static void on_pruned(int r, const char *key, const char *revision, void *userdata) {
+        Reconcile *reconcile = userdata;
+
+        if (answer_is_late(reconcile))
+                return;
+        if (r < 0) {
+                reconcile_fail_locally(reconcile, key, r);
+                return;
+        }
+        (void) stpncpy(reconcile->package->record_revision, revision, STORE_REVISION_SIZE - 1);
+        reconcile_succeed(reconcile);
+}
+
+static void on_hidden(int r, const char *key, const char *revision, void *userdata) {
+        Reconcile *reconcile = userdata;
+        _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
+
+        if (answer_is_late(reconcile))
+                return;
+        if (r >= 0) {
+                (void) stpncpy(reconcile->package->record_revision, revision, STORE_REVISION_SIZE - 1);
+                r = store_batch_new(&batch);
+        }
+        if (r >= 0)
+                r = commit_finish_pruning(batch, reconcile->package);
+        if (r >= 0)
+                r = store_commit(reconcile->package->store, &batch, on_pruned, reconcile);
+        if (r >= 0)
+                reconcile->n_answers++;
+        else
+                reconcile_fail_locally(reconcile, key, r);
+}
+
+static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret);
+
+/* Judges anew, now that the newer versions are in or are not. Returns 1 when something is being pruned. */
+static int start_pruning(Reconcile *reconcile) {
+        _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        Package *package = reconcile->package;
+        uint64_t n = 0;
+        int r;
+
+        if (reconcile->only || !package->record)
+                return 0;
+        r = make_plan(reconcile, false, &plan);
+        for (size_t i = 0; r >= 0 && i < plan->n_items; i++) {
+                const PlanItem *item = &plan->items[i];
+                _cleanup_(version_freep) Version *version = NULL;
+                RecordVersion *held;
+
+                if (item->action != PLAN_PRUNE)
+                        continue;
+                r = version_parse(item->version, &version);
+                held = r < 0 ? NULL : record_find(package->record, version);
+                if (!held)
+                        continue;
+                held->state = VERSION_PRUNING;
+                r = string_assign(&held->reason, item->reason);
+                n++;
+                log_entry(LOG_INFO, MESSAGE_VERSION_PRUNED,
+                        &(LogContext) {
+                                .package = package->name,
+                                .version = item->version,
+                                .state = "pruning",
+                                .reason = item->reason,
+                        },
+                        "%s %s is removed: %s", package->name, item->version, item->reason);
+                tell_version(reconcile, item->version, VERSION_PRUNING, item->reason);
+        }
+        if (r < 0 || n == 0)
+                return r;
+
+        reconcile->outcome.pruned = n;
+        r = store_batch_new(&batch);
+        if (r >= 0)
+                r = commit_hide(batch, package, reconcile->context->settings);
+        if (r >= 0)
+                r = store_commit(package->store, &batch, on_hidden, reconcile);
+        if (r >= 0)
+                reconcile->n_answers++;
+        return r < 0 ? r : 1;
+}
+
+/* Whatever has just ended: start what can be started, commit what is ready, or come to the end. */
+static void reconcile_go_on(Reconcile *reconcile) {
+        int r;
+
+        start_tasks(reconcile);
+        if (reconcile->n_committing > 0)
+                return;
+        if (reconcile->n_ready > 0) {
+                r = commit_ready(reconcile);
+                if (r < 0)
+                        reconcile_fail_locally(reconcile, "cannot commit", r);
+                return;
+        }
+        if (reconcile->n_tasks > 0)
+                return;
+        r = start_pruning(reconcile);
+        if (r < 0)
+                reconcile_fail_locally(reconcile, "cannot prune", r);
+        else if (r == 0)
+                reconcile_succeed(reconcile);
+}
+
+/* The plan */
+
+static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
+        const Package *package = reconcile->package;
+        _cleanup_free_ PlanWant *wants = calloc(MAX_OF(package->n_wants, (size_t) 1), sizeof(PlanWant));
+        _cleanup_free_ PlanFailure *failures = calloc(MAX_OF(package->n_statuses, (size_t) 1), sizeof(PlanFailure));
+        size_t n_failures = 0;
+
+        if (!wants || !failures)
+                return -ENOMEM;
+        for (size_t i = 0; i < package->n_wants; i++)
+                wants[i] = (PlanWant) { package->wants[i].depot->name, package->wants[i].entry };
+        for (size_t i = 0; i < package->n_statuses; i++)
+                if (package->statuses[i].state == VERSION_FAILED)
+                        failures[n_failures++] =
+                                (PlanFailure) { package->statuses[i].version, package->statuses[i].next_try_usec };
+        return plan_make(
+                &(PlanInput) {
+                        .kind = package->kind,
+                        .wants = wants,
+                        .n_wants = package->n_wants,
+                        .releases = reconcile->releases,
+                        .record = package->record,
+                        .failures = failures,
+                        .n_failures = n_failures,
+                        .now_usec = clock_realtime_usec(),
+                        .force = reconcile->force,
+                        .only = reconcile->only,
+                        .assume_added = assume_added,
+                },
+                ret);
+}
+
+static bool version_is_known(const Reconcile *reconcile) {
+        return release_list_find(reconcile->releases, reconcile->only) ||
+                (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
+}
+
+/* A version that failed and is no longer asked for has no failure to tell of. */
+static void forget_failures(Reconcile *reconcile) {
+        Package *package = reconcile->package;
+
+        for (size_t i = 0; i < package->n_statuses;) {
+                const char *version = package->statuses[i].version;
+                bool planned = false;
+
+                for (size_t j = 0; j < reconcile->plan->n_items && !planned; j++) {
+                        PlanAction action = reconcile->plan->items[j].action;
+
+                        planned = streq(reconcile->plan->items[j].version, version) && action != PLAN_KEEP &&
+                                action != PLAN_PRUNE;
+                }
+                if (planned)
+                        i++;
+                else
+                        package_clear_status(package, version);
+        }
+}
+
+/* Shows what is wanted but not there yet. */
+static void note_planned(Reconcile *reconcile) {
+        for (size_t i = 0; i < reconcile->plan->n_items; i++) {
+                const PlanItem *item = &reconcile->plan->items[i];
+
+                if (item_is_to_fetch(item))
+                        (void) package_set_status(reconcile->package, item->version, VERSION_PLANNED, NULL);
+                else if (item->action == PLAN_WITHDRAW)
+                        (void) package_set_status(
+                                reconcile->package, item->version, VERSION_WITHDRAWN, item->reason);
+        }
+}
+
+static void on_listed(ListingResult *result, void *userdata) {
+        Reconcile *reconcile = userdata;
+        Package *package = reconcile->package;
+        const JobContext *context = reconcile->context;
+        int r;
+
+        reconcile->listing = NULL;
+        package->last_check_usec = clock_realtime_usec();
+        if (result->fetch != FETCH_OK) {
+                reconcile_fail(reconcile,
+                        result->fetch == FETCH_NOT_FOUND || result->fetch == FETCH_REFUSED ||
+                                result->fetch == FETCH_TOO_LARGE,
+                        result->not_before_usec, strempty(result->message));
+                return;
+        }
+        reconcile->releases = TAKE_PTR(result->releases);
+        if (reconcile->only && !version_is_known(reconcile)) {
+                reconcile->outcome.no_such_version = true;
+                reconcile_succeed(reconcile);
+                return;
+        }
+
+        r = make_plan(reconcile, true, &reconcile->plan);
+        if (r < 0) {
+                reconcile_fail_locally(reconcile, "cannot plan", r);
+                return;
+        }
+        context->on_event(
+                &(JobEvent) { .type = JOB_EVENT_PLAN, .package = package, .plan = reconcile->plan },
+                context->userdata);
+        if (reconcile->mode == RECONCILE_PLAN) {
+                reconcile_succeed(reconcile);
+                return;
+        }
+        if (!reconcile->only)
+                forget_failures(reconcile);
+        note_planned(reconcile);
+        set_state(reconcile, PACKAGE_SYNCING, NULL);
+        reconcile_go_on(reconcile);
+}
+
+/* The beginning */
+
+static void discover(Reconcile *reconcile) {
+        const JobContext *context = reconcile->context;
+        const Package *package = reconcile->package;
+        int r;
+
+        if (reconcile->mode == RECONCILE_CHECK) {
+                reconcile_succeed(reconcile);
+                return;
+        }
+        set_state(reconcile, PACKAGE_DISCOVERING, NULL);
+        r = listing_start(context->fetcher, context->listings,
+                &(ListingRequest) {
+                        .source = &package->source,
+                        .api_url = package->source.kind == SOURCE_GITHUB ? context->settings->github_api_url :
+                                                                           context->settings->hashicorp_api_url,
+                        .page_size_max = context->settings->document_size_max,
+                        .unconditional = reconcile->force,
+                        .done = on_listed,
+                        .userdata = reconcile,
+                },
+                &reconcile->listing);
+        if (r < 0)
+                reconcile_fail_locally(reconcile, "cannot ask upstream", r);
+}
+
+static void on_checked(int r, unsigned n_mended, void *userdata) {
+        Reconcile *reconcile = userdata;
+
+        reconcile->check = NULL;
+        if (r < 0) {
+                reconcile_fail_locally(reconcile, "cannot check the store", r);
+                return;
+        }
+        if (n_mended > 0)
+                log_entry(LOG_NOTICE, MESSAGE_STORE_HEALED, &(LogContext) { .package = reconcile->package->name },
+                        "%s: the store did not agree with its record in %u places and was mended",
+                        reconcile->package->name, n_mended);
+        reconcile->package->checked = true;
+        discover(reconcile);
+}
+
+static void check_or_discover(Reconcile *reconcile) {
+        int r;
+
+        if (!reconcile->package->record || (reconcile->package->checked && !reconcile->force)) {
+                discover(reconcile);
+                return;
+        }
+        r = check_start(reconcile->context, reconcile->package, on_checked, reconcile, &reconcile->check);
+        if (r < 0)
+                reconcile_fail_locally(reconcile, "cannot check the store", r);
+}
+
+static void on_record(int r, const StoreObject *object, void *userdata) {
+        Reconcile *reconcile = userdata;
+        _cleanup_free_ char *error = NULL, *message = NULL;
+        Package *package;
+
+        if (answer_is_late(reconcile))
+                return;
+        package = reconcile->package;
+        if (r == -ENOENT) {
+                package->record_revision[0] = '\0';
+                check_or_discover(reconcile);
+                return;
+        }
+        if (r >= 0)
+                r = record_parse(object->data, object->size, &package->record, &error);
+        if (r < 0) {
+                /* It is not overwritten: somebody may still mend it. */
+                text_set(&message, "cannot read %s/" RECORD_FILE ": %s", package->directory,
+                        error ? error : strerror(-r));
+                reconcile_fail(reconcile, true, 0, strempty(message));
+                return;
+        }
+        (void) stpncpy(package->record_revision, object->revision, STORE_REVISION_SIZE - 1);
+        check_or_discover(reconcile);
+}
+
+static int load_record(Reconcile *reconcile) {
+        Package *package = reconcile->package;
+        _cleanup_free_ char *key = NULL;
+        int r;
+
+        if (package->record) {
+                check_or_discover(reconcile);
+                return 0;
+        }
+        key = package_key(package, RECORD_FILE);
+        if (!key)
+                return -ENOMEM;
+        r = store_get(package->store, key, RECORD_SIZE_MAX, on_record, reconcile);
+        if (r >= 0)
+                reconcile->n_answers++;
+        return r;
+}
+
+int reconcile_start(const JobContext *context, Package *package, const ReconcileOptions *options, ReconcileDone done,
+        void *userdata) {
+        Reconcile *reconcile = calloc(1, sizeof(Reconcile));
+        int r;
+
+        if (!reconcile)
+                return -ENOMEM;
+        *reconcile = (Reconcile) {
+                .context = context,
+                .package = package,
+                .force = options->force,
+                .mode = options->mode,
+                .done = done,
+                .userdata = userdata,
+        };
+        r = sd_event_add_defer(context->event, &reconcile->deferred, on_deferred, reconcile);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(reconcile->deferred, SD_EVENT_OFF);
+        if (r >= 0 && options->version)
+                r = version_parse(options->version, &reconcile->only);
+        if (r >= 0) {
+                package->reconcile = reconcile;
+                if (package->problem)
+                        reconcile_fail_for_good(reconcile, package->problem);
+                else
+                        r = load_record(reconcile);
+        }
+        if (r < 0) {
+                package->reconcile = NULL;
+                reconcile_free(reconcile);
+                return r;
+        }
+        return 0;
+}

@@ -1,0 +1,33 @@
+/* One pass over one package: read its record, check the store against it, ask upstream, plan, bring the versions, commit
+ * what is ready as it becomes ready, prune what has become old. */
+#pragma once
+
+#include "job/context.h"
+#include "job/package.h"
+
+typedef enum ReconcileMode {
+        RECONCILE_SYNC,
+        RECONCILE_PLAN,  /* end after the plan; the package's state stays as it is */
+        RECONCILE_CHECK, /* end after the store was checked, without asking upstream */
+} ReconcileMode;
+
+typedef struct ReconcileOptions {
+        ReconcileMode mode;
+        bool force;          /* ask upstream unconditionally, failed versions are due at once */
+        const char *version; /* nothing but this version, normalised; NULL: all. Copied */
+} ReconcileOptions;
+
+typedef struct ReconcileOutcome {
+        uint64_t added, pruned, failed; /* versions */
+        bool package_failed;            /* nothing could be done */
+        const char *reason;             /* why; borrowed, valid during the call */
+        bool no_such_version;           /* the version asked for does not exist */
+} ReconcileOutcome;
+
+typedef void (*ReconcileDone)(Package *package, const ReconcileOutcome *outcome, void *userdata);
+
+/* Sets package->reconcile until `done`, which is called once from the loop, never from within this call. */
+int reconcile_start(const JobContext *context, Package *package, const ReconcileOptions *options, ReconcileDone done,
+        void *userdata);
+/* Stops without calling anything; afterwards the package is free to go. What is staged stays for the next time. */
+void reconcile_cancel(Package *package);
