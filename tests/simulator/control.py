@@ -58,6 +58,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._reply(*self._route(f"{self.command} {url.path}", query, data))
         except (WorldError, FaultError, ValueError) as error:
             self._reply(400, {"error": str(error)})
+        except (OSError, RuntimeError) as error:        # a full disk, gpg
+            self._reply(500, {"error": str(error)})
 
     def _route(self, call: str, query: dict[str, str], data: Any) -> tuple[int, Any]:
         simulation, hub = self.simulation, self.simulation.hub

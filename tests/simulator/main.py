@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     directory: Path = options.directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "endpoints.json").unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         world = make_world(options)
         simulation = Simulation(directory, world, options.host, options.address, options.port_base, options.latency_ms)

@@ -211,6 +211,8 @@ class Connection:
         step = len(part) if rate == 0 else max(1, rate // 10)
         for start in range(0, len(part), max(1, step)):
             piece = part[start:start + step]
+            if rate:
+                time.sleep(len(piece) / rate)
             if chunked:
                 self._socket.sendall(b"%x\r\n" % len(piece))
                 self._socket.sendall(piece)
@@ -218,8 +220,6 @@ class Connection:
             else:
                 self._socket.sendall(piece)
             entry.bytes += len(piece)
-            if rate:
-                time.sleep(len(piece) / rate)
 
     def _cut(self, sending: faulty.Sending) -> None:
         """Ends the answer as the fault wants it; never returns."""

@@ -51,7 +51,11 @@ class Signer:
             self._link = tempfile.TemporaryDirectory(prefix="gpg-")
             self._gpg_home = os.path.join(self._link.name, "h")
             os.symlink(self._home, self._gpg_home)
-        self.keys = {name: self._key(name) for name in ("good", "foreign", "expired")}
+        try:
+            self.keys = {name: self._key(name) for name in ("good", "foreign", "expired")}
+        except BaseException:
+            self.close()
+            raise
 
     def key_file(self, name: str) -> Path:
         return self._keys_folder / f"{name}.asc"
@@ -76,10 +80,13 @@ class Signer:
         temporary.rename(path)
         return signature
 
-    def close(self) -> None:
-        """Ends the agent that gpg started for this home directory."""
+    def rest(self) -> None:
+        """Ends the agent that gpg started for this home directory; the next signature starts it again."""
         subprocess.run(["gpgconf", "--homedir", self._gpg_home, "--kill", "all"], check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        self.rest()
         if self._link is not None:
             self._link.cleanup()
             self._link = None

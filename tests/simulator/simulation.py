@@ -34,9 +34,13 @@ class Simulation:
         self.signer = Signer(directory)
         self._builder = SiteBuilder(ContentStore(directory), self.signer)
         self._change_lock = threading.Lock()
-        self.site: Site = self._builder.build(world)
         self.endpoints: dict[str, Any] = {}
-        self._start(host, address, port_base)
+        try:
+            self.site: Site = self._builder.build(world)
+            self._start(host, address, port_base)
+        except BaseException:
+            self.signer.close()
+            raise
 
     def change(self, world: World, extend: bool) -> None:
         """Replaces or extends the world; requests that run see the old one to their end."""

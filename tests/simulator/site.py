@@ -108,6 +108,7 @@ class SiteBuilder:
                 site.builds[key] = sorted(done, key=lambda b: parse_timestamp(b.created), reverse=True)
             for module in world.modules:
                 self._add_repository(site, module, [job.result() for job in tags[id(module)]])
+        self._signer.rest()
         for builds in site.builds.values():
             for build in builds:
                 self._add_files(site, build)
