@@ -172,6 +172,7 @@ static ExitStatus report_transport(const Client *client, int error) {
         case -ETIME:
         case -ETIMEDOUT:
                 return error_timeout(client, NULL);
+        case -EINVAL: /* what came is no JSON */
         case -EBADMSG:
         case -EPROTO:
                 return error_protocol(client, NULL);

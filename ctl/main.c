@@ -33,11 +33,12 @@ static const Option options[] = {
         { OPTION_ALL, "all", NULL, "Also what stays as it is", false },
         { OPTION_WAIT, "wait", NULL, "Wait for the end and show the progress", false },
         { OPTION_FORCE, "force", NULL,
-                "Ask upstream unconditionally, try failed versions now, fetch a named version anew", false },
+                "Ask upstream unconditionally, try failed versions now,\nfetch a named version anew",
+                false },
         { OPTION_SOCKET, "socket", "PATH",
                 "The daemon's socket (default: $OPENDEPOT_SOCKET, or\n" CLIENT_SOCKET_DEFAULT ")", true },
         { OPTION_JSON, "json", "MODE", "Print JSON: short, pretty or off", true },
-        { 'j', NULL, NULL, "The same as --json=pretty on a terminal, --json=short elsewhere", true },
+        { 'j', NULL, NULL, "--json=pretty on a terminal, --json=short elsewhere", true },
         { OPTION_NO_LEGEND, "no-legend", NULL, "No headings and summaries", true },
         { OPTION_COLOR, "color", "WHEN", "Use colours: auto, always or never", true },
         { 'q', "quiet", NULL, "No confirmations and no progress", true },
@@ -62,24 +63,23 @@ static const Verb verbs[] = {
                 "The exit status is 0 whenever the daemon answers, whatever it says." },
         { "list", NULL, 0, 0, OPTIONS(OPTION_DEPOT, OPTION_VERSIONS), verb_list, "List the packages", NULL },
         { "show", "PACKAGE [VERSION]", 1, 2, NULL, verb_show,
-                "Show a package, or a version with its files and hashes",
+                "Show a package, or one version with its hashes",
                 "A package is NAMESPACE/NAME/SYSTEM (a module) or NAMESPACE/TYPE (a provider)." },
         { "plan", "[PACKAGE]", 0, 1, OPTIONS(OPTION_DEPOT, OPTION_ALL), verb_plan,
                 "Ask upstream and show what a sync would do",
                 "The exit status is 1 when the upstream of a package could not be asked." },
         { "sync", "[PACKAGE [VERSION]]", 0, 2, OPTIONS(OPTION_DEPOT, OPTION_WAIT, OPTION_FORCE), verb_sync,
                 "Ask upstream and bring the store up to date",
-                "Returns when the daemon has taken up the request; with --wait at its end, and then the "
-                "exit\n"
-                "status is 0 only if everything succeeded." },
+                "Returns when the daemon has taken up the request; with --wait at its end, and\n"
+                "then the exit status is 0 only if everything succeeded." },
         { "monitor", NULL, 0, 0, NULL, verb_monitor, "Follow what happens, until interrupted", NULL },
         { "reload", NULL, 0, 0, NULL, verb_reload, "Read the configuration anew",
-                "Prints what was refused; everything else is in force. The exit status is 1 if there was "
-                "any." },
+                "Prints what was refused; everything else is in force. The exit status is 1 if\n"
+                "there was any." },
         { "verify-config", "[FILE...]", 0, UINT_MAX, NULL, verb_verify_config,
                 "Check configuration files without the daemon",
-                "Without files, those that the daemon would read. The exit status is 1 if there was a "
-                "problem." },
+                "Without files, those that the daemon would read. The exit status is 1 if there\n"
+                "was a problem." },
 };
 
 static const Verb *find_verb(const char *name) {
@@ -148,9 +148,8 @@ static void help(const Verb *verb) {
         }
         help_options(verb, false);
         help_options(verb, true);
-        (void) printf("\nExit status: 0 success, 1 failed, 2 usage, 3 daemon not reachable, 4 no such "
-                      "depot, package or\n"
-                      "version, 5 permission denied. See opendepotctl(1).\n");
+        (void) printf("\nExit status: 0 success, 1 failed, 2 usage, 3 daemon not reachable, 4 no such\n"
+                      "depot, package or version, 5 permission denied. See opendepotctl(1).\n");
 }
 
 typedef struct CommandLine {
