@@ -17,7 +17,8 @@ typedef struct Config {
         Settings *settings;
         Depot **depots; /* sorted by name; each name once */
         size_t n_depots;
-        ConfigProblem *problems; /* in the order of the files; a document with a problem is not among the depots */
+        ConfigProblem
+                *problems; /* in the order of the files; a document with a problem is not among the depots */
         size_t n_problems;
 } Config;
 

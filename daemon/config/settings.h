@@ -15,11 +15,14 @@
  *                                                  a key that has expired since is accepted, as terraform does
  *   allowWeakHashes: false                         MD5, SHA-1, RIPEMD-160 in signatures
  *
- * Durations: whole number and s, m, h; sizes: whole number and optional K, M, G (powers of 1024).
+ * Keys given for the namespace hashicorp replace its default; those of other namespaces stand beside it.
+ * Durations: whole numbers and h, m, s ("1h30m"); sizes: whole number and optional K, M, G (powers of 1024).
  */
 #pragma once
 
 #include "base/util.h"
+#include "config/problem.h"
+#include "config/yaml.h"
 
 typedef struct KeySetting {
         char *provider_namespace;
@@ -54,7 +57,21 @@ typedef struct Settings {
         bool allow_expired_keys, allow_weak_hashes;
 } Settings;
 
+/* The most keys for one provider namespace. */
+#define SETTINGS_KEYS_PER_NAMESPACE_MAX 8
+
+/* HashiCorp's release key (protocols: "Release signing key"), the default for the namespace "hashicorp". */
+#define HASHICORP_KEY_FINGERPRINT "C874011F0AB405110D02105534365D9472D7468F"
+#define HASHICORP_KEY_URL "https://www.hashicorp.com/.well-known/pgp-key.txt"
+
 /* The defaults alone. Returns 0 or -ENOMEM. */
 int settings_new(Settings **ret);
 Settings *settings_free(Settings *settings);
 DEFINE_CLEANUP(Settings *, settings_free)
+
+/* Decodes one document over the defaults. Returns 0 or -ENOMEM; *ret is set only if there were no problems, else it is
+ * left alone. */
+int settings_decode(const YamlNode *root, Problems *problems, Settings **ret);
+
+/* Whether `key` is one of the keys at the top of opendepot.yaml. */
+bool settings_has_key(const char *key);

@@ -1,0 +1,19 @@
+/* A document of kind Depot: from its tree to the Depot that is inherited, checked and complete. */
+#pragma once
+
+#include "base/util.h"
+#include "config/problem.h"
+#include "config/yaml.h"
+#include "model/depot.h"
+
+#define DEPOT_API_VERSION "opendepot.defdev.io/v1alpha1"
+
+/* `file` is for messages and becomes part of the depot. Returns 0 or -ENOMEM; *ret is set only if there were no problems,
+ * else it is left alone. */
+int depot_decode(const YamlNode *root, const char *file, Problems *problems, Depot **ret);
+
+/* The name in metadata.name, valid or not, or NULL: also from a document that is incomplete. Borrowed from the tree. */
+const char *depot_document_name(const YamlNode *root);
+
+/* Whether the document says what it is (apiVersion, kind), as settings do not. */
+bool depot_document_is_one(const YamlNode *root);
