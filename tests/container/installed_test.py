@@ -45,10 +45,6 @@ def ctl(*arguments, user=None, check=True):
     return run(*prefix, "opendepotctl", *arguments, check=check)
 
 
-def ctl_json(*arguments):
-    return json.loads(ctl("--json=short", *arguments).stdout)
-
-
 def call(method, **parameters):
     """A method of the control interface as any varlink client calls it."""
     return json.loads(
@@ -181,7 +177,7 @@ def example_documents_are_valid():
 
 @test
 def service_starts_without_any_configuration():
-    systemctl("start", UNIT)
+    systemctl("enable", "--now", UNIT)
     assert systemctl("is-active", UNIT) == "active"
     uid = pathlib.Path(f"/proc/{show('MainPID')}").stat().st_uid
     assert uid == int(run("id", "-u", "opendepot").stdout)
