@@ -20,30 +20,29 @@ enum {
 };
 
 typedef struct Option {
-        int id; /* a character: the short form */
+        int id;       /* a character: the short form */
+        bool general; /* of every verb; else of those that list it */
         const char *name;
         const char *argument; /* NULL: takes none */
         const char *help;
-        bool general; /* of every verb; else of those that list it */
 } Option;
 
 static const Option options[] = {
-        { OPTION_DEPOT, "depot", "NAME", "Only what this depot names", false },
-        { OPTION_VERSIONS, "versions", NULL, "List the versions of the packages", false },
-        { OPTION_ALL, "all", NULL, "Also what stays as it is", false },
-        { OPTION_WAIT, "wait", NULL, "Wait for the end and show the progress", false },
-        { OPTION_FORCE, "force", NULL,
-                "Ask upstream unconditionally, try failed versions now,\nfetch a named version anew",
-                false },
-        { OPTION_SOCKET, "socket", "PATH",
-                "The daemon's socket (default: $OPENDEPOT_SOCKET, or\n" CLIENT_SOCKET_DEFAULT ")", true },
-        { OPTION_JSON, "json", "MODE", "Print JSON: short, pretty or off", true },
-        { 'j', NULL, NULL, "--json=pretty on a terminal, --json=short elsewhere", true },
-        { OPTION_NO_LEGEND, "no-legend", NULL, "No headings and summaries", true },
-        { OPTION_COLOR, "color", "WHEN", "Use colours: auto, always or never", true },
-        { 'q', "quiet", NULL, "No confirmations and no progress", true },
-        { 'h', "help", NULL, "Show this help, or that of the verb", true },
-        { OPTION_VERSION, "version", NULL, "Show the version of the program", true },
+        { OPTION_DEPOT, false, "depot", "NAME", "Only what this depot names" },
+        { OPTION_VERSIONS, false, "versions", NULL, "List the versions of the packages" },
+        { OPTION_ALL, false, "all", NULL, "Also what stays as it is" },
+        { OPTION_WAIT, false, "wait", NULL, "Wait for the end and show the progress" },
+        { OPTION_FORCE, false, "force", NULL,
+                "Ask upstream unconditionally, try failed versions now,\nfetch a named version anew" },
+        { OPTION_SOCKET, true, "socket", "PATH",
+                "The daemon's socket (default: $OPENDEPOT_SOCKET, or\n" CLIENT_SOCKET_DEFAULT ")" },
+        { OPTION_JSON, true, "json", "MODE", "Print JSON: short, pretty or off" },
+        { 'j', true, NULL, NULL, "--json=pretty on a terminal, --json=short elsewhere" },
+        { OPTION_NO_LEGEND, true, "no-legend", NULL, "No headings and summaries" },
+        { OPTION_COLOR, true, "color", "WHEN", "Use colours: auto, always or never" },
+        { 'q', true, "quiet", NULL, "No confirmations and no progress" },
+        { 'h', true, "help", NULL, "Show this help, or that of the verb" },
+        { OPTION_VERSION, true, "version", NULL, "Show the version of the program" },
 };
 
 typedef struct Verb {

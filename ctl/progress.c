@@ -103,8 +103,11 @@ static void note_active(ProgressDisplay *display, const char *title, const char 
         if (!active) {
                 Active fresh = { .title = strdup(title) };
 
-                if (!fresh.title || display->n_active >= ACTIVE_MAX ||
-                        LIST_APPEND(display->active, display->n_active, fresh) < 0) {
+                int r = fresh.title && display->n_active < ACTIVE_MAX ? 0 : -ENOBUFS;
+
+                if (r >= 0)
+                        r = LIST_APPEND(display->active, display->n_active, fresh);
+                if (r < 0) {
                         active_clear(&fresh);
                         return;
                 }
@@ -134,41 +137,50 @@ static void note_progress(ProgressDisplay *display, sd_json_variant *progress) {
         display->bytes = field_unsigned(progress, "bytes");
 }
 
-void progress_display_event(ProgressDisplay *display, sd_json_variant *event) {
-        const char *type = field_string(event, "type"), *state = field_string(event, "state");
+/* Keeps the list of what is in flight. Returns whether the version has come to its end. */
+static bool note_version(ProgressDisplay *display, sd_json_variant *event) {
+        const char *state = field_string(event, "state");
         _cleanup_free_ char *name = NULL, *title = NULL;
 
-        if (streq(type, "progress")) {
-                note_progress(display, field_at(event, "progress"));
-                return;
+        if (asprintf(&name, "%s %s", field_string(event, "package"), field_string(event, "version")) < 0) {
+                name = NULL;
+                return false;
         }
-        if (streq(type, "version")) {
-                if (asprintf(&name, "%s %s", field_string(event, "package"),
-                            field_string(event, "version")) < 0) {
-                        name = NULL;
-                        return;
-                }
-                title = text_shown(&display->style, name);
-                if (!title)
-                        return;
-                if (state_is_pending(state)) {
-                        /* What only waits for its turn is in the totals already. */
-                        if (!streq(state, "planned"))
-                                note_active(display, title, state);
-                        return;
-                }
+        title = text_shown(&display->style, name);
+        if (!title)
+                return false;
+        if (!state_is_pending(state)) {
                 forget_active(display, title);
-        } else if (streq(type, "package") && !streq(state, "failed") && !streq(state, "incomplete"))
-                return;
-        else if (streq(type, "plan")) {
-                PlanCounts counts = {};
+                return true;
+        }
+        /* What only waits for its turn is in the totals already. */
+        if (!streq(state, "planned"))
+                note_active(display, title, state);
+        return false;
+}
 
-                plan_counts_add(&counts, field_at(event, "plan"));
-                if (!plan_counts_changes(&counts))
-                        return;
-        } else if (streq(type, "done") || streq(type, "accepted"))
-                return;
+static bool plan_has_changes(sd_json_variant *event) {
+        PlanCounts counts = {};
 
+        plan_counts_add(&counts, field_at(event, "plan"));
+        return plan_counts_changes(&counts);
+}
+
+void progress_display_event(ProgressDisplay *display, sd_json_variant *event) {
+        const char *type = field_string(event, "type"), *state = field_string(event, "state");
+        bool keep;
+
+        if (streq(type, "progress"))
+                note_progress(display, field_at(event, "progress"));
+
+        if (streq(type, "version"))
+                keep = note_version(display, event);
+        else if (streq(type, "plan"))
+                keep = plan_has_changes(event);
+        else
+                keep = streq(type, "package") && (streq(state, "failed") || streq(state, "incomplete"));
+        if (!keep)
+                return;
         erase(display);
         event_print(event, &display->style, stdout);
 }

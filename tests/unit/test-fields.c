@@ -8,8 +8,9 @@
 
 static sd_json_variant *parse(const char *text) {
         sd_json_variant *variant = NULL;
+        sd_json_parse_flags_t flags = {};
 
-        check_int(sd_json_parse(text, 0, &variant, NULL, NULL), 0);
+        check_int(sd_json_parse(text, flags, &variant, NULL, NULL), 0);
         return variant;
 }
 
