@@ -186,7 +186,7 @@ class _Gzip:
 
 
 def make_archive(out: BinaryIO, module: Module, release: Release, top: str) -> str:
-    """Writes the tar.gz and returns the h1: of the tree without its top directory; empty for hostile archives and links."""
+    """Writes the tar.gz and returns the h1: of the tree without its top directory; empty for links and hostile ones."""
     if release.hostile == "not-gzip":
         out.write(b"<!DOCTYPE html><html><body>This is not an archive.</body></html>\n")
         return ""

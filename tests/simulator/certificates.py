@@ -46,7 +46,8 @@ class Authority:
     def leaf(self, path: Path, names: list[str], expired: bool = False) -> Path:
         """Writes certificate and key for these host names and addresses into one file."""
         key = ec.generate_private_key(ec.SECP256R1())
-        start, end = (self._now - 30 * _DAY, self._now - _DAY) if expired else (self._now - _DAY, self._now + 825 * _DAY)
+        first, last = (-30, -1) if expired else (-1, 825)
+        start, end = self._now + first * _DAY, self._now + last * _DAY
         alternatives: list[x509.GeneralName] = []
         for name in names:
             try:

@@ -94,6 +94,10 @@ class Simulator:
     def artifacts(self) -> dict[str, Any]:
         return self.call("GET", "/artifacts")
 
+    def errors(self) -> list[str]:
+        """Tracebacks of the simulator's own mistakes; a test that sees one is not to be trusted."""
+        return self.call("GET", "/errors")
+
     def reset(self) -> None:
         """Forgets requests, faults and rate limits."""
         self.call("POST", "/reset")

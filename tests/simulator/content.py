@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-GENERATION = 3              # raise it when the same description shall give other bytes: old files are then not found
+GENERATION = 4              # raise it when the same description shall give other bytes: old files are then not found
 BLOCK = 8 << 20
 TAIL = 2048
 _DOS_DATE = ((2024 - 1980) << 9 | 1 << 5 | 1, 0)
@@ -112,8 +112,10 @@ def _program_block(permille: int) -> _Block:
     tokens = [source.randbytes(source.choice((2, 3, 3, 4, 5, 6, 8, 12))) for _ in range(3000)]
     weights = [1.0 / (index + 8) for index in range(len(tokens))]
     page = 4096
-    text = b"".join(source.choices(tokens, weights, k=BLOCK // 3))[:BLOCK]
-    text_ratio = len(_deflate(text[:1 << 20], False)) / (1 << 20)
+    text = bytearray()
+    while len(text) < BLOCK:
+        text += b"".join(source.choices(tokens, weights, k=1 << 17))
+    text_ratio = len(_deflate(bytes(text[:1 << 20]), False)) / (1 << 20)
     target = permille / 1000
     noise = max(0.0, (target - text_ratio) / (1 - text_ratio))
     zeros = max(0.0, 1 - target / text_ratio)
@@ -126,7 +128,7 @@ def _program_block(permille: int) -> _Block:
             pages.append(bytes(page))
         else:
             pages.append(text[offset:offset + page])
-    plain = b"".join(pages)[:BLOCK]
+    plain = b"".join(pages)
     return _Block(plain, _deflate(plain, False))
 
 

@@ -67,6 +67,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return 200, hub.log.list(query.get("role", ""), query.get("path", ""))
         if call == "GET /stats":
             return 200, hub.log.stats()
+        if call == "GET /errors":
+            return 200, hub.log.errors()
         if call == "POST /reset":
             hub.faults.clear()
             hub.log.reset()

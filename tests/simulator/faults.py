@@ -16,6 +16,7 @@ from .messages import Endless, Request, Response, redirect
 MODIFIERS = ("delay", "slow", "headers", "no-range", "corrupt-range", "wrong-digest", "truncate", "stall", "reset")
 ANSWERS = ("status", "ratelimit", "garbage", "redirect-loop", "redirect-to", "huge", "close")
 
+_NEEDED = {"status": "status", "redirect-to": "location", "slow": "bytes_per_second", "delay": "ms"}
 _KEYS: dict[str, tuple[type, ...]] = {
     "action": (str,), "role": (str,), "path": (str,), "method": (str,), "times": (int,), "skip": (int,),
     "status": (int,), "headers": (dict,), "remove": (list,), "body": (str,), "body_base64": (str,),
@@ -74,9 +75,9 @@ class Faults:
                 raise FaultError(f"{key} has the wrong type")
         if rule.get("action") not in MODIFIERS + ANSWERS:
             raise FaultError(f"action must be one of {', '.join(MODIFIERS + ANSWERS)}")
-        for key, action in (("status", "status"), ("location", "redirect-to"), ("bytes_per_second", "slow"), ("ms", "delay")):
-            if rule["action"] == action and key not in rule:
-                raise FaultError(f"{action} needs {key}")
+        needed = _NEEDED.get(rule["action"])
+        if needed is not None and needed not in rule:
+            raise FaultError(f"{rule['action']} needs {needed}")
         if rule["action"] == "slow" and rule["bytes_per_second"] < 1:
             raise FaultError("bytes_per_second must be positive")
         try:
@@ -104,8 +105,8 @@ class Faults:
         with self._lock:
             for fault in self._rules:
                 rule = fault.rule
-                if rule.get("role", request.role) != request.role or rule.get("method", request.method) != request.method \
-                        or not fault.pattern.search(request.target):
+                wanted = (rule.get("role", request.role), rule.get("method", request.method))
+                if wanted != (request.role, request.method) or not fault.pattern.search(request.target):
                     continue
                 fault.seen += 1
                 if fault.seen <= fault.integer("skip", 0):

@@ -48,7 +48,7 @@ def demo() -> World:
 
 
 def _packages(name: str, count: int, version: str, size: int, shape: str, unpacked: int = 0) -> list[Provider]:
-    """count zips, one version of as many types as it takes: `terraform providers mirror` fetches one version of each."""
+    """count zips, one version of each type, since that is what `terraform providers mirror` fetches."""
     providers = []
     for index in range(0, count, len(BENCH_PLATFORMS)):
         platforms = list(BENCH_PLATFORMS[:count - index])
@@ -58,7 +58,7 @@ def _packages(name: str, count: int, version: str, size: int, shape: str, unpack
 
 
 def bench(kind: str, count: int = 0) -> World:
-    """The benchmarks' worlds: stored (200 zips of 10 MB), go (40 of real shape), huge (one of 2 GiB), poll (200 packages)."""
+    """stored (200 zips of 10 MB), go (40 of real shape), huge (one of 2 GiB) or poll (200 packages)."""
     if kind == "stored":
         return World(providers=_packages("stored", count or 200, "1.0.0", STORED_SIZE, "stored"))
     if kind == "go":
@@ -81,7 +81,7 @@ def _newest(provider: Provider) -> str:
 
 
 def to_terraform(world: World, registry_host: str) -> str:
-    """A Terraform configuration that requires the newest version of every provider, for `terraform providers mirror`."""
+    """A Terraform configuration that requires the newest version of every provider."""
     lines = ["terraform {", "  required_providers {"]
     for provider in world.providers:
         source = f"{registry_host}/{provider.namespace}/{provider.type}"

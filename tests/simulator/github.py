@@ -70,15 +70,15 @@ def rate_limited(headers: dict[str, str]) -> Response:
 
 
 def secondary_limited(retry_after: int) -> Response:
-    response = _message(403, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
-                        "/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits")
+    response = _message(403, "You have exceeded a secondary rate limit. Please wait a few minutes before you try "
+                        "again.", "/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits")
     if retry_after > 0:
         response.set("Retry-After", str(retry_after))
     return response
 
 
 def _find(site: Site, request: Request, full_name: str) -> tuple[Repository | None, bool]:
-    """The repository and whether it was asked for by an old name; private ones exist only for callers with credentials."""
+    """The repository and whether it was asked for by an old name; private ones exist only for those with credentials."""
     repository = site.repositories.get(full_name.lower())
     old = repository is None
     if old:
@@ -121,8 +121,8 @@ def _route(site: Site, request: Request, api: str, web: str, codeload: str) -> R
         if repository is not None and old:
             query = request.target.partition("?")[2]
             location = "/".join([f"{api}/repositories/{repository.module.id}", *rest]) + (f"?{query}" if query else "")
-            response = json_response({"message": "Moved Permanently", "url": location,
-                                      "documentation_url": f"{_DOCUMENTATION}/guides/best-practices-for-using-the-rest-api#follow-redirects"}, 301)
+            guide = f"{_DOCUMENTATION}/guides/best-practices-for-using-the-rest-api#follow-redirects"
+            response = json_response({"message": "Moved Permanently", "url": location, "documentation_url": guide}, 301)
             response.set("Location", location)
             return response
     else:
@@ -172,7 +172,9 @@ def _number(text: str, default: int, most: int) -> int:
     return min(int(text), most) if text.isdigit() and 0 < int(text) else default
 
 
-def _page(request: Request, repository: Repository, items: list[Tagged], api: str, name: str) -> tuple[list[Tagged], str]:
+def _page(request: Request, repository: Repository, items: list[Tagged], api: str,
+          name: str) -> tuple[list[Tagged], str]:
+    """The page that was asked for and its Link header."""
     size = _number(request.query.get("per_page", ""), _PER_PAGE_DEFAULT, _PER_PAGE_MAX)
     page = _number(request.query.get("page", ""), 1, 1 << 30)
     last = max(1, -(-len(items) // size))
@@ -235,7 +237,8 @@ def _release(repository: Repository, tagged: Tagged, api: str, web: str) -> dict
         "name": release.tag, "draft": release.draft, "immutable": False, "prerelease": release.prerelease,
         "created_at": tagged.created, "updated_at": tagged.created,
         "published_at": None if release.draft else tagged.created, "assets": [],
-        "tarball_url": f"{_url(repository, api)}/tarball/{tag}", "zipball_url": f"{_url(repository, api)}/zipball/{tag}",
+        "tarball_url": f"{_url(repository, api)}/tarball/{tag}",
+        "zipball_url": f"{_url(repository, api)}/zipball/{tag}",
         "body": f"## {release.tag}\r\n\r\n* A change.\r\n",
     }
 
@@ -259,7 +262,8 @@ def _repository(repository: Repository, api: str, web: str) -> dict[str, Any]:
 def handle_web(site: Site, request: Request, web: str, codeload: str) -> Response:
     """/{owner}/{repo}/archive/refs/tags/{tag}.tar.gz leads to codeload; an old name leads to the new one first."""
     parts = request.path.strip("/").split("/")
-    missing = Response(404, [("Content-Type", "text/html; charset=utf-8")], b"<!DOCTYPE html><html><body>Not Found</body></html>\n")
+    missing = Response(404, [("Content-Type", "text/html; charset=utf-8")],
+                       b"<!DOCTYPE html><html><body>Not Found</body></html>\n")
     if len(parts) < 4 or parts[2] != "archive" or not request.path.endswith(".tar.gz"):
         return missing
     repository, old = _find(site, request, f"{parts[0]}/{parts[1]}")

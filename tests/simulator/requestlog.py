@@ -11,6 +11,7 @@ from typing import Any
 from .messages import Request
 
 _ENTRIES_MAX = 200_000
+_ERRORS_MAX = 100
 _HEADERS = ("accept", "if-none-match", "if-modified-since", "range", "if-range", "user-agent", "x-terraform-version",
             "x-github-api-version", "accept-encoding")
 
@@ -37,6 +38,7 @@ class RequestLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: collections.deque[Entry] = collections.deque(maxlen=_ENTRIES_MAX)
+        self._errors: collections.deque[str] = collections.deque(maxlen=_ERRORS_MAX)
         self._next = 1
         self._active: collections.Counter[str] = collections.Counter()
         self._peak: collections.Counter[str] = collections.Counter()
@@ -48,6 +50,15 @@ class RequestLog:
             self._next = 1
             self._peak = collections.Counter(self._active)
             self._connections.clear()
+
+    def error(self, text: str) -> None:
+        """Keeps a traceback; resets do not forget it."""
+        with self._lock:
+            self._errors.append(text)
+
+    def errors(self) -> list[str]:
+        with self._lock:
+            return list(self._errors)
 
     def connected(self, role: str) -> None:
         with self._lock:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from .archives import make_archive
 from .content import Artifact, ContentStore, make_provider
@@ -173,7 +174,7 @@ class SiteBuilder:
             description = {"module": f"{module.owner}/{module.repo}", "top": top, "commit": commit,
                            **dataclasses.asdict(release)}
             archives.append(self._store.get(
-                description, ".tar.gz", lambda out, t=top: make_archive(out, module, release, t)))    # type: ignore[misc]
+                description, ".tar.gz", functools.partial(_write_archive, module, release, top)))
         return Tagged(release, commit, release.created or default_created(index, milliseconds=False), *archives)
 
     @staticmethod
@@ -183,6 +184,10 @@ class SiteBuilder:
         site.by_id[module.id] = repository
         for old in module.renamed_from:
             site.renamed[old.lower()] = repository
+
+
+def _write_archive(module: Module, release: Release, top: str, out: BinaryIO) -> str:
+    return make_archive(out, module, release, top)
 
 
 def manifest_name(build: Build) -> str:

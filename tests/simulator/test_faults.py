@@ -15,7 +15,7 @@ import pytest
 
 from simulator.client import Simulator
 from simulator.generators import bench, demo
-from simulator.test_simulator import PLATFORM, fetch, sums_path, zip_path, _connect
+from simulator.peer import PLATFORM, connect, fetch, sums_path, zip_path
 from simulator.world import Module, Provider, ProviderVersion, Release, World, WorldError
 
 RELEASES = "hashicorp_releases"
@@ -34,6 +34,7 @@ def upstream(shared: Simulator) -> Iterator[Simulator]:
     shared.reset()
     yield shared
     shared.reset()
+    assert shared.errors() == []
 
 
 def _good(upstream: Simulator) -> bytes:
@@ -89,7 +90,7 @@ def test_truncate(upstream: Simulator, clean: bool) -> None:
 
 def test_stall_ends_with_the_rules(upstream: Simulator) -> None:
     upstream.add_fault("stall", role=RELEASES, path="zip", bytes=2000)
-    connection = _connect(upstream, RELEASES, timeout=1)
+    connection = connect(upstream, RELEASES, timeout=1)
     connection.request("GET", zip_path())
     response = connection.getresponse()
     assert len(response.read(2000)) == 2000
@@ -106,7 +107,7 @@ def test_stall_ends_with_the_rules(upstream: Simulator) -> None:
 
 def test_reset_after_bytes(upstream: Simulator) -> None:
     upstream.add_fault("reset", role=RELEASES, path="zip", bytes=3000)
-    connection = _connect(upstream, RELEASES)
+    connection = connect(upstream, RELEASES)
     connection.request("GET", zip_path())
     response = connection.getresponse()
     assert len(response.read(3000)) == 3000
@@ -155,7 +156,7 @@ def test_garbage_and_huge(upstream: Simulator) -> None:
     page, cut, bounded = (fetch(upstream, "hashicorp_api", target) for _ in range(3))
     assert page.headers["content-type"].startswith("text/html") and page.status == 200
     assert cut.body == b'[{"name":' and len(bounded.body) == 5_000_000
-    connection = _connect(upstream, "hashicorp_api")
+    connection = connect(upstream, "hashicorp_api")
     connection.request("GET", target)
     response = connection.getresponse()
     assert len(response.read(30_000_000)) == 30_000_000     # and there is more
@@ -205,7 +206,7 @@ def test_wrong_certificates(upstream: Simulator, role: str, word: str) -> None:
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_keep_alive_and_tls_versions(upstream: Simulator, version: ssl.TLSVersion) -> None:
-    connection = _connect(upstream, RELEASES)
+    connection = connect(upstream, RELEASES)
     connection._context.maximum_version = version       # type: ignore[attr-defined]
     for _ in range(5):
         connection.request("GET", sums_path("aws", "5.82.0"))
@@ -293,7 +294,8 @@ def test_generated_worlds() -> None:
 
 
 def test_documents_that_ask_for_everything(upstream: Simulator) -> None:
-    assert f'source = "{upstream.endpoints["registry_host"]}/hashicorp/aws", version = "5.82.0"' in upstream.call("GET", "/terraform")
+    source = f'source = "{upstream.endpoints["registry_host"]}/hashicorp/aws", version = "5.82.0"'
+    assert source in upstream.call("GET", "/terraform")
     depot = json.loads(upstream.call("GET", "/depot"))
     assert depot["spec"]["providerConfigs"][0]["name"] == "aws" and depot["spec"]["moduleConfigs"][0]["repoOwner"] == "many"
 
