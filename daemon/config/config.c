@@ -8,6 +8,7 @@
 
 #include "base/fs.h"
 #include "base/list.h"
+#include "base/sha256.h"
 #include "config/depot-document.h"
 #include "config/yaml.h"
 
@@ -203,6 +204,8 @@ static int load_text(Loader *loader, const char *file, DocumentKind kind, const 
                                         return r;
                         }
                         r = load_settings(loader, file, document);
+                        if (r >= 0 && loader->config->settings)
+                                sha256_hex_of(data, size, loader->config->settings->digest);
                 } else
                         r = load_depot(loader, file, document);
                 if (r < 0)

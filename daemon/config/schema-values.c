@@ -201,6 +201,10 @@ static int decode_url(
         r = schema_expect(field, node, YAML_TEXT, problems);
         if (r <= 0)
                 return r;
+        /* Not repeated in a message that everybody may read. */
+        if (strchr(node->text, '@'))
+                return problems_add(problems, node->line, node->column,
+                        "'%s' must not hold a user or password", field->name);
         if (!url_is_valid(node->text, query))
                 return schema_problem(field, node,
                         query ? "an http:// or https:// address without user and fragment"

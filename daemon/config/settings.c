@@ -152,7 +152,7 @@ static int decode_key(const YamlNode *node, KeySetting *key, Problems *problems)
         size_t before = problems->n_items;
         int r;
 
-        r = schema_decode(fields, node, "a key", key, problems);
+        r = schema_decode(fields, node, "an element of 'keys'", key, problems);
         if (r < 0 || problems->n_items > before)
                 return r;
         for (char *c = key->fingerprint; *c; c++)

@@ -55,6 +55,8 @@ typedef struct Settings {
         KeySetting *keys;
         size_t n_keys;
         bool allow_expired_keys, allow_weak_hashes;
+
+        char digest[65]; /* SHA-256 of the file's text; "" for the defaults */
 } Settings;
 
 /* The most keys for one provider namespace. */
