@@ -212,8 +212,8 @@ static void test_malformed_reports(void) {
         static const struct {
                 const char *text, *error;
         } cases[] = {
-                { "", "truncated" },
-                { "null", "null document" },
+                { "", "*" },
+                { "null ", "*" },
                 { "{}", "version" },
                 { "{\"version\":\"1\"}", "version" },
                 { "{\"version\":2,\"kind\":\"hash-zip\",\"result\":\"failed\",\"message\":\"x\"}",
@@ -239,7 +239,7 @@ static void test_malformed_reports(void) {
                         "sha256" },
                 { START ",\"size\":-1,\"sha256\":\"\",\"h1\":\"" H1 "\"" END, "size" },
                 { START ",\"size\":1.5,\"sha256\":\"\",\"h1\":\"" H1 "\"" END, "size" },
-                { START ",\"size\":99999999999999999999,\"sha256\":\"\",\"h1\":\"" H1 "\"" END, "size" },
+                { START ",\"size\":9223372036854775808,\"sha256\":\"\",\"h1\":\"" H1 "\"" END, "size" },
                 { START ",\"sha256\":\"\",\"h1\":\"" H1 "\"" END, "size" },
                 { START ",\"size\":1,\"sha256\":\"\",\"h1\":\"h2:47DEQpj8HBSa+/"
                         "TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"" END,
@@ -253,7 +253,7 @@ static void test_malformed_reports(void) {
                 { START ",\"size\":1,\"sha256\":\"\",\"h1\":\"\"" END, "h1" },
                 { START ",\"size\":1,\"sha256\":\"\",\"h1\":\"" H1 "\",\"more\":1" END, "unknown member" },
                 { START ",\"size\":1,\"sha256\":\"\",\"h1\":\"" H1 "\",\"message\":\"x\"" END, "message" },
-                { START ",\"size\":1,\"sha256\":\"\",\"h1\":\"" H1 "\"" END "x", "text after the document" },
+                { START ",\"size\":1,\"sha256\":\"\",\"h1\":\"" H1 "\"" END "x", "*" },
         };
         WorkerRequest request = WORKER_REQUEST_INIT(WORKER_HASH_ZIP);
         WorkerReport report;
@@ -262,7 +262,9 @@ static void test_malformed_reports(void) {
                 const char *error = NULL;
                 int r = worker_report_parse(&request, cases[i].text, strlen(cases[i].text), &report, &error);
 
-                check_string(error, cases[i].error);
+                /* "*": in the words of the JSON library */
+                if (!streq_ptr(cases[i].error, "*"))
+                        check_string(error, cases[i].error);
                 check_int(r, cases[i].error ? -EBADMSG : 0);
         }
 
