@@ -200,7 +200,7 @@ class Demo:
         self.start(
             "opendepotd",
             self.build / "daemon/opendepotd",
-            f"--config-directory={self.directory}/etc",
+            f"--configuration-directory={self.directory}/etc",
             f"--state-directory={self.directory}/state",
             f"--runtime-directory={self.directory}/run",
             f"--worker={self.build}/daemon/opendepot-worker",

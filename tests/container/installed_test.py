@@ -179,8 +179,9 @@ def example_documents_are_valid():
 def service_starts_without_any_configuration():
     systemctl("enable", "--now", UNIT)
     assert systemctl("is-active", UNIT) == "active"
-    uid = pathlib.Path(f"/proc/{show('MainPID')}").stat().st_uid
-    assert uid == int(run("id", "-u", "opendepot").stdout)
+    status = pathlib.Path(f"/proc/{show('MainPID')}/status").read_text()
+    uid = run("id", "-u", "opendepot").stdout.strip()
+    assert re.search(rf"^Uid:\s+{uid}\s+{uid}\s+{uid}\s", status, re.MULTILINE), status
     systemctl("stop", UNIT)
     assert show("Result") == "success"
 
