@@ -1,4 +1,3 @@
-#include "build-config.h"
 #include "config/config.h"
 #include "ctl/problem.h"
 #include "ctl/verbs.h"
@@ -65,12 +64,6 @@ static void print_text(const Invocation *invocation, const Config *config, sd_js
 }
 
 ExitStatus verb_verify_config(const Invocation *invocation) {
-        static char *const directories[] = {
-                (char *) OPENDEPOT_CONFIGURATION_DIRECTORY,
-                (char *) "/run/opendepot",
-                (char *) OPENDEPOT_LIBEXECDIR,
-                NULL,
-        };
         _cleanup_(sd_json_variant_unrefp) sd_json_variant *problems = NULL;
         _cleanup_(config_freep) Config *config = NULL;
         ExitStatus status = CTL_OK;
@@ -79,7 +72,7 @@ ExitStatus verb_verify_config(const Invocation *invocation) {
         if (invocation->arguments[0])
                 r = config_load_files(invocation->arguments, &config);
         else
-                r = config_load(directories, &config);
+                r = config_load(config_directories, &config);
         if (r >= 0)
                 r = problems_to_json(config, &problems);
         if (r < 0)

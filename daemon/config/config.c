@@ -9,11 +9,19 @@
 #include "base/fs.h"
 #include "base/list.h"
 #include "base/sha256.h"
+#include "build-config.h"
 #include "config/depot-document.h"
 #include "config/yaml.h"
 
 #define FILES_MAX 4096
 #define DEPOT_DOCUMENTS_MAX 4096
+
+char *const config_directories[] = {
+        (char *) OPENDEPOT_CONFIGURATION_DIRECTORY,
+        (char *) "/run/opendepot",
+        (char *) OPENDEPOT_LIBEXECDIR,
+        NULL,
+};
 
 /* A name that a document has, good or not: it is taken, so that mending a bad document changes nothing else. */
 typedef struct TakenName {

@@ -22,6 +22,9 @@ typedef struct Config {
         size_t n_problems;
 } Config;
 
+/* Where the configuration is read by default: /etc/opendepot, /run/opendepot, /usr/lib/opendepot. NULL-terminated. */
+extern char *const config_directories[];
+
 /* Reads `opendepot.yaml` and `conf.d/` + `*.yaml` (also *.yml) below each of `directories` (earlier masks later, by file
  * name; an empty file or a link to /dev/null masks too). A missing directory or a missing opendepot.yaml is no problem.
  * A problem in opendepot.yaml leaves `settings` NULL: the caller keeps the old ones or does not start.

@@ -143,7 +143,7 @@ static void on_committed(int r, const char *key, const char *revision, void *use
                 return;
         }
         if (r >= 0 && revision[0])
-                (void) stpncpy(check->package->record_revision, revision, STORE_REVISION_SIZE - 1);
+                package_set_revision(check->package, revision);
         if (r < 0)
                 log_warning("%s: cannot write %s: %s", check->package->name, key, strerror(-r));
         check_end(check, r);

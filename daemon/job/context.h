@@ -13,7 +13,7 @@
 
 typedef enum JobEventType {
         JOB_EVENT_PLAN,    /* `plan` is what is going to be done */
-        JOB_EVENT_PACKAGE, /* the package's state has changed */
+        JOB_EVENT_PACKAGE, /* the package is now in `package_state`; or, for a plan alone, could not be planned */
         JOB_EVENT_VERSION, /* `version` is now in `state` */
 } JobEventType;
 
@@ -22,6 +22,7 @@ typedef struct JobEvent {
         JobEventType type;
         const Package *package;
         const Plan *plan;
+        PackageState package_state;
         const char *version;
         VersionState state;
         const char *reason; /* may be NULL */

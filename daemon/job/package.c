@@ -1,5 +1,7 @@
 #include "job/package.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/text.h"
@@ -218,6 +220,10 @@ const char *package_latest(const Package *package) {
                 if (package->record->versions[i]->state == VERSION_PUBLISHED)
                         return version_string(package->record->versions[i]->version);
         return NULL;
+}
+
+void package_set_revision(Package *package, const char *revision) {
+        (void) snprintf(package->record_revision, sizeof(package->record_revision), "%s", revision);
 }
 
 char *package_key(const Package *package, const char *file) {

@@ -95,6 +95,9 @@ VersionCounts package_count(const Package *package);
 /* The newest published version, NULL if there is none. Borrowed. */
 const char *package_latest(const Package *package);
 
+/* Takes note of the revision that the store has of the record. */
+void package_set_revision(Package *package, const char *revision);
+
 /* "<directory>/<file>", to be freed. */
 char *package_key(const Package *package, const char *file);
 

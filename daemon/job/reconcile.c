@@ -93,17 +93,27 @@ static bool answer_is_late(Reconcile *reconcile) {
 
 /* States */
 
+static void tell_package(Reconcile *reconcile, PackageState state, const char *reason) {
+        const JobContext *context = reconcile->context;
+
+        context->on_event(
+                &(JobEvent) {
+                        .type = JOB_EVENT_PACKAGE,
+                        .package = reconcile->package,
+                        .package_state = state,
+                        .reason = reason,
+                },
+                context->userdata);
+}
+
 static void set_state(Reconcile *reconcile, PackageState state, const char *reason) {
         Package *package = reconcile->package;
-        const JobContext *context = reconcile->context;
 
         if (reconcile->mode == RECONCILE_PLAN || (package->state == state && streq_ptr(package->reason, reason)))
                 return;
         package->state = state;
         (void) string_assign(&package->reason, reason);
-        context->on_event(
-                &(JobEvent) { .type = JOB_EVENT_PACKAGE, .package = package, .reason = package->reason },
-                context->userdata);
+        tell_package(reconcile, state, package->reason);
 }
 
 static void tell_version(Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
@@ -154,6 +164,8 @@ static void reconcile_fail(Reconcile *reconcile, bool refused, uint64_t not_befo
                         &(LogContext) { .package = package->name, .state = "failed", .reason = reason },
                         "%s: %s; next try %s", package->name, reason, until);
         }
+        if (reconcile->mode == RECONCILE_PLAN)
+                tell_package(reconcile, PACKAGE_FAILED, reason);
         set_state(reconcile, PACKAGE_FAILED, reason);
         reconcile_finish(reconcile);
 }
@@ -168,6 +180,8 @@ static void reconcile_fail_for_good(Reconcile *reconcile, const char *reason) {
                 log_entry(LOG_WARNING, MESSAGE_PACKAGE_FAILED,
                         &(LogContext) { .package = package->name, .state = "failed", .reason = reason }, "%s: %s",
                         package->name, reason);
+        if (reconcile->mode == RECONCILE_PLAN)
+                tell_package(reconcile, PACKAGE_FAILED, reason);
         set_state(reconcile, PACKAGE_FAILED, reason);
         reconcile_finish(reconcile);
 }
@@ -265,7 +279,7 @@ static void on_committed(int r, const char *key, const char *revision, void *use
                 return;
         }
 
-        (void) stpncpy(reconcile->package->record_revision, revision, STORE_REVISION_SIZE - 1);
+        package_set_revision(reconcile->package, revision);
         for (size_t i = 0; i < reconcile->n_committing; i++)
                 settle_yield(reconcile, &reconcile->committing[i]);
         yields_free(&reconcile->committing, &reconcile->n_committing);
@@ -342,7 +356,7 @@ static void on_pruned(int r, const char *key, const char *revision, void *userda
                 reconcile_fail_locally(reconcile, key, r);
                 return;
         }
-        (void) stpncpy(reconcile->package->record_revision, revision, STORE_REVISION_SIZE - 1);
+        package_set_revision(reconcile->package, revision);
         reconcile_succeed(reconcile);
 }
 
@@ -353,7 +367,7 @@ static void on_hidden(int r, const char *key, const char *revision, void *userda
         if (answer_is_late(reconcile))
                 return;
         if (r >= 0) {
-                (void) stpncpy(reconcile->package->record_revision, revision, STORE_REVISION_SIZE - 1);
+                package_set_revision(reconcile->package, revision);
                 r = store_batch_new(&batch);
         }
         if (r >= 0)
@@ -629,7 +643,7 @@ static void on_record(int r, const StoreObject *object, void *userdata) {
                 reconcile_fail(reconcile, true, 0, strempty(message));
                 return;
         }
-        (void) stpncpy(package->record_revision, object->revision, STORE_REVISION_SIZE - 1);
+        package_set_revision(package, object->revision);
         check_or_discover(reconcile);
 }
 

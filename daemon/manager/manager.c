@@ -1,0 +1,374 @@
+#include "manager/manager.h"
+
+#include <fcntl.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/message-id.h"
+#include "base/text.h"
+#include "manager/manager_private.h"
+#include "manager/request.h"
+
+/* Packages that are reconciled at once; transfers and workers have limits of their own. */
+#define RUNNING_MAX 64U
+#define OFFLOAD_THREADS 4U
+
+/* Scheduling */
+
+void manager_wake(Manager *manager) {
+        if (manager->wake)
+                (void) sd_event_source_set_enabled(manager->wake, SD_EVENT_ONESHOT);
+}
+
+static int on_wake(sd_event_source *source, void *userdata) {
+        Manager *manager = userdata;
+
+        for (size_t i = 0; i < manager->n_runners && manager->n_running < RUNNING_MAX; i++)
+                if (!manager->runners[i]->running && runner_is_waiting(manager->runners[i]))
+                        runner_start(manager->runners[i]);
+        return 0;
+}
+
+void manager_note_change(Manager *manager, const ReconcileOutcome *outcome) {
+        manager->changed = manager->changed || outcome->added > 0 || outcome->pruned > 0 || outcome->failed > 0 ||
+                outcome->package_failed;
+}
+
+/* Events */
+
+static void log_version_state(const JobEvent *event) {
+        const char *state = version_state_to_string(event->state);
+
+        /* What ends somewhere has had an entry of its own. */
+        if (event->state > VERSION_STORING)
+                return;
+        log_entry(LOG_DEBUG, MESSAGE_VERSION_STATE,
+                &(LogContext) { .package = event->package->name, .version = event->version, .state = state },
+                "%s %s: %s", event->package->name, event->version, state);
+}
+
+static void count_for_requests(const Manager *manager, const JobEvent *event) {
+        for (Request *request = manager->requests; request; request = request->next) {
+                if (!request_covers(request, event->package))
+                        continue;
+                for (size_t i = 0; event->plan && i < event->plan->n_items; i++)
+                        request->versions_total += event->plan->items[i].action == PLAN_ADD ||
+                                event->plan->items[i].action == PLAN_RETRY;
+                request->versions_done += event->type == JOB_EVENT_VERSION &&
+                        (event->state == VERSION_PUBLISHED || event->state == VERSION_FAILED);
+        }
+}
+
+static void on_job_event(const JobEvent *event, void *userdata) {
+        Manager *manager = userdata;
+
+        if (event->type == JOB_EVENT_VERSION)
+                log_version_state(event);
+        count_for_requests(manager, event);
+        if (manager->listener)
+                manager->listener(&(ManagerEvent) { .type = MANAGER_EVENT_JOB, .job = event },
+                        manager->listener_userdata);
+}
+
+void manager_set_listener(Manager *manager, ManagerListener listener, void *userdata) {
+        manager->listener = listener;
+        manager->listener_userdata = userdata;
+}
+
+/* Settings */
+
+static FetcherOptions fetcher_options(const Settings *settings) {
+        return (FetcherOptions) {
+                .parallel = settings->transfers_parallel,
+                .parallel_per_host = settings->transfers_parallel_per_host,
+                .connect_timeout_usec = settings->connect_timeout_usec,
+                .stall_timeout_usec = settings->stall_timeout_usec,
+                .ca_file = settings->ca_file,
+                .user_agent = settings->user_agent,
+        };
+}
+
+static WorkerLimits worker_limits(const Settings *settings) {
+        return (WorkerLimits) {
+                .parallel = settings->workers_parallel,
+                .timeout_usec = settings->worker_timeout_usec,
+                .entries_max = settings->module_entries_max,
+                .unpacked_size_max = settings->module_unpacked_size_max,
+                .ratio_max = settings->module_ratio_max,
+                .artifact_size_max = settings->artifact_size_max,
+        };
+}
+
+/* What a reload may change underneath the jobs, none of which may be running. */
+static int apply_settings(Manager *manager, const Settings *settings) {
+        FetcherOptions options = fetcher_options(settings);
+        WorkerLimits limits = worker_limits(settings);
+        _cleanup_(keys_freep) Keys *keys = NULL;
+        _cleanup_close_ int keys_fd = -EBADF;
+        char *directory = NULL;
+        int r;
+
+        keys_fd = fs_open_directory(manager->state_fd, "keys", true);
+        if (keys_fd < 0)
+                return keys_fd;
+        r = keys_new(manager->fetcher, keys_fd, settings, &keys);
+        if (r >= 0)
+                r = fetcher_set_options(manager->fetcher, &options);
+        if (r < 0)
+                return r;
+        text_set(&directory, "%s", settings->store_directory ? settings->store_directory : manager->state_directory);
+        if (directory && !settings->store_directory)
+                text_set(&directory, "%s/store", manager->state_directory);
+        if (!directory)
+                return -ENOMEM;
+
+        worker_pool_set_limits(manager->workers, &limits);
+        keys_free(manager->keys);
+        manager->keys = TAKE_PTR(keys);
+        free(manager->store_directory);
+        manager->store_directory = directory;
+        manager->context.settings = settings;
+        manager->context.keys = manager->keys;
+        return 0;
+}
+
+/* Life */
+
+static int open_parts(Manager *manager, const ManagerOptions *options, const Settings *settings) {
+        FetcherOptions fetcher = fetcher_options(settings);
+        WorkerLimits limits = worker_limits(settings);
+        _cleanup_close_ int listings_fd = -EBADF;
+        int r;
+
+        listings_fd = fs_open_directory(manager->state_fd, "listings", true);
+        if (listings_fd < 0)
+                return listings_fd;
+        r = offload_new(manager->event, OFFLOAD_THREADS, &manager->offload);
+        if (r >= 0)
+                r = fetcher_new(manager->event, &fetcher, &manager->fetcher);
+        if (r >= 0)
+                r = worker_pool_new(manager->event, options->worker, &limits, &manager->workers);
+        if (r >= 0)
+                r = listing_cache_new(manager->offload, listings_fd, &manager->listings);
+        if (r >= 0)
+                r = sd_event_add_defer(manager->event, &manager->wake, on_wake, manager);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(manager->wake, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        manager->context = (JobContext) {
+                .event = manager->event,
+                .offload = manager->offload,
+                .fetcher = manager->fetcher,
+                .workers = manager->workers,
+                .listings = manager->listings,
+                .on_event = on_job_event,
+                .userdata = manager,
+        };
+        return apply_settings(manager, settings);
+}
+
+int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
+        _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(Manager));
+        _cleanup_(config_freep) Config *config = NULL;
+        int r = 0;
+
+        if (!manager)
+                return -ENOMEM;
+        manager->event = sd_event_ref(event);
+        manager->started_usec = clock_realtime_usec();
+        manager->state_fd = -EBADF;
+        for (char *const *directory = options->configuration_directories; *directory && r >= 0; directory++)
+                r = strings_append(&manager->configuration_directories, *directory);
+        if (r >= 0)
+                r = string_assign(&manager->state_directory, options->state_directory);
+        if (r < 0)
+                return r;
+
+        manager->state_fd = fs_open_root(options->state_directory, true);
+        if (manager->state_fd < 0) {
+                log_error("Cannot open the state directory %s: %s", options->state_directory,
+                        strerror(-manager->state_fd));
+                return manager->state_fd;
+        }
+        r = config_load(options->configuration_directories, &config);
+        if (r < 0)
+                return r;
+        if (!config->settings) {
+                for (size_t i = 0; i < config->n_problems; i++) {
+                        _cleanup_free_ char *text = config_problem_format(&config->problems[i]);
+
+                        log_error("%s", strempty(text));
+                }
+                return -EINVAL;
+        }
+        r = open_parts(manager, options, config->settings);
+        if (r >= 0)
+                r = manager_configure(manager, TAKE_PTR(config));
+        if (r >= 0)
+                r = manager_load_state(manager);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(manager);
+        return 0;
+}
+
+/* Depots that are due are polled now, the packages of the others are only checked against their records. */
+static int start_depot(DepotState *state) {
+        uint64_t now = clock_realtime_usec();
+
+        if (state->next_poll_usec > now) {
+                depot_schedule(state, state->next_poll_usec);
+                return manager_request(state->manager, &(ReconcileOptions) { .mode = RECONCILE_CHECK },
+                        state->depot->name, NULL, NULL, NULL, NULL);
+        }
+        state->next_poll_usec = 0;
+        return depot_poll(state, &(ReconcileOptions) { .mode = RECONCILE_SYNC });
+}
+
+int manager_start(Manager *manager) {
+        int r = 0;
+
+        manager->running = true;
+        for (size_t i = 0; i < manager->n_depots && r >= 0; i++)
+                r = start_depot(manager->depots[i]);
+        for (size_t i = 0; i < manager->n_runners && r >= 0; i++)
+                runner_schedule_retry(manager->runners[i]);
+        return r;
+}
+
+Manager *manager_free(Manager *manager) {
+        if (!manager)
+                return NULL;
+        if (manager->running)
+                (void) manager_save_state(manager);
+
+        for (size_t i = 0; i < manager->n_runners; i++)
+                runner_interrupt(manager->runners[i]);
+        request_free_all(manager);
+        for (size_t i = 0; i < manager->n_depots; i++) {
+                manager->depots[i]->poll = NULL;
+                depot_state_free(manager->depots[i]);
+        }
+        free(manager->depots);
+        /* Ends what was given to the store; nobody waits for the answers any more. */
+        offload_free(manager->offload);
+        for (size_t i = 0; i < manager->n_runners; i++)
+                runner_free(manager->runners[i]);
+        free(manager->runners);
+        worker_pool_free(manager->workers);
+        keys_free(manager->keys);
+        fetcher_free(manager->fetcher);
+        listing_cache_free(manager->listings);
+        for (size_t i = 0; i < manager->n_stores; i++)
+                store_free(manager->stores[i]);
+        free(manager->stores);
+        sd_event_source_disable_unref(manager->wake);
+        config_free(manager->config);
+        strings_free(manager->configuration_directories);
+        free(manager->state_directory);
+        free(manager->store_directory);
+        close_fd(manager->state_fd);
+        sd_event_unref(manager->event);
+        free(manager);
+        return NULL;
+}
+
+static int swap_settings(Manager *manager, Config *config) {
+        int r;
+
+        if (!config->settings) {
+                /* The file is bad: what was in force stays. */
+                config->settings = TAKE_PTR(manager->config->settings);
+                return 0;
+        }
+        if (streq(config->settings->digest, manager->config->settings->digest)) {
+                settings_free(config->settings);
+                config->settings = TAKE_PTR(manager->config->settings);
+                return 0;
+        }
+        for (size_t i = 0; i < manager->n_runners; i++)
+                runner_interrupt(manager->runners[i]);
+        r = apply_settings(manager, config->settings);
+        if (r >= 0)
+                log_notice("The settings have changed; what was under way begins anew");
+        return r;
+}
+
+int manager_reload(Manager *manager) {
+        _cleanup_(config_freep) Config *config = NULL;
+        int r;
+
+        r = config_load(manager->configuration_directories, &config);
+        if (r >= 0)
+                r = swap_settings(manager, config);
+        if (r >= 0)
+                r = manager_configure(manager, TAKE_PTR(config));
+        if (r < 0) {
+                log_error("Cannot load the configuration anew: %s", strerror(-r));
+                return r;
+        }
+        /* New and changed depots have neither a timer nor a poll yet. */
+        for (size_t i = 0; i < manager->n_depots && r >= 0; i++) {
+                DepotState *state = manager->depots[i];
+
+                if (!state->timer && !state->poll && (state->last_poll_usec == 0 || state->changed))
+                        r = depot_poll(state, &(ReconcileOptions) { .mode = RECONCILE_SYNC });
+                state->changed = false;
+        }
+        log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL, "The configuration was loaded anew: %zu depots, %zu problems",
+                manager->n_depots, manager->config->n_problems);
+        if (manager->listener)
+                manager->listener(&(ManagerEvent) { .type = MANAGER_EVENT_RELOAD }, manager->listener_userdata);
+        return r;
+}
+
+/* Reading */
+
+size_t manager_n_depots(const Manager *manager) {
+        return manager->n_depots;
+}
+
+const DepotState *manager_depot(const Manager *manager, size_t i) {
+        return manager->depots[i];
+}
+
+DepotState *manager_find_depot(const Manager *manager, const char *name) {
+        for (size_t i = 0; i < manager->n_depots; i++)
+                if (streq(manager->depots[i]->depot->name, name))
+                        return manager->depots[i];
+        return NULL;
+}
+
+size_t manager_n_packages(const Manager *manager) {
+        return manager->n_runners;
+}
+
+const Package *manager_package(const Manager *manager, size_t i) {
+        return manager->runners[i]->package;
+}
+
+bool package_is_wanted_by(const Package *package, const char *depot) {
+        for (size_t i = 0; i < package->n_wants; i++)
+                if (streq(package->wants[i].depot->name, depot))
+                        return true;
+        return false;
+}
+
+const ConfigProblem *manager_problems(const Manager *manager, size_t *ret_n) {
+        *ret_n = manager->config->n_problems;
+        return manager->config->problems;
+}
+
+ManagerNumbers manager_numbers(const Manager *manager) {
+        return (ManagerNumbers) {
+                .started_usec = manager->started_usec,
+                .loaded_usec = manager->loaded_usec,
+                .packages_active = manager->n_running,
+                .transfers_running = fetcher_n_running(manager->fetcher),
+                .transfers_queued = fetcher_n_queued(manager->fetcher),
+                .workers_running = worker_pool_n_running(manager->workers),
+                .bytes_received = fetcher_bytes_received(manager->fetcher),
+        };
+}

@@ -1,0 +1,53 @@
+/* The inside of the manager, for the files that make it up. */
+#pragma once
+
+#include "base/list.h"
+#include "manager/manager.h"
+#include "manager/runner.h"
+
+struct Manager {
+        sd_event *event;
+        char **configuration_directories;
+        char *state_directory, *store_directory;
+        int state_fd;
+        Config *config;
+        uint64_t started_usec, loaded_usec;
+        bool running, changed;
+
+        JobContext context;
+        Offload *offload;
+        Fetcher *fetcher;
+        WorkerPool *workers;
+        ListingCache *listings;
+        Keys *keys;
+
+        Store **stores;
+        size_t n_stores;
+        DepotState **depots; /* sorted by name */
+        size_t n_depots;
+        Runner **runners;    /* sorted by package_compare() */
+        size_t n_runners;
+        unsigned n_running;
+        Request *requests;
+        sd_event_source *wake; /* starts what waits */
+
+        ManagerListener listener;
+        void *listener_userdata;
+};
+
+/* Something can be started, on the next turn of the loop. */
+void manager_wake(Manager *manager);
+/* A reconciliation has ended; what it changed is to be kept. */
+void manager_note_change(Manager *manager, const ReconcileOutcome *outcome);
+
+/* configure.c: makes the configuration's depots and packages those in force. */
+int manager_configure(Manager *manager, Config *config);
+DepotState *depot_state_free(DepotState *state);
+
+/* poll.c: timers of depots. */
+void depot_schedule(DepotState *state, uint64_t next_usec);
+int depot_poll(DepotState *state, const ReconcileOptions *options);
+
+/* state.c: what survives a restart. */
+int manager_load_state(Manager *manager);
+int manager_save_state(Manager *manager);

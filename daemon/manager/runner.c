@@ -1,0 +1,183 @@
+#include "manager/runner.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "manager/manager_private.h"
+#include "manager/request.h"
+
+int runner_new(Manager *manager, Package *package, Runner **ret) {
+        Runner *runner = calloc(1, sizeof(Runner));
+
+        if (!runner)
+                return -ENOMEM;
+        runner->manager = manager;
+        runner->package = package;
+        *ret = runner;
+        return 0;
+}
+
+Runner *runner_free(Runner *runner) {
+        if (!runner)
+                return NULL;
+        runner_interrupt(runner);
+        while (runner->n_waiting > 0) {
+                Request *request = runner->waiting[--runner->n_waiting];
+
+                request_package_done(request, runner->package, &(ReconcileOutcome) {});
+        }
+        sd_event_source_disable_unref(runner->retry_timer);
+        free(runner->waiting);
+        free(runner->current);
+        package_free(runner->package);
+        free(runner);
+        return NULL;
+}
+
+bool runner_is_waiting(const Runner *runner) {
+        return runner->n_waiting > 0 || runner->retry_due;
+}
+
+bool runner_serves(const Runner *runner, const Request *request) {
+        for (size_t i = 0; i < runner->n_current; i++)
+                if (runner->current[i] == request)
+                        return true;
+        return false;
+}
+
+static void remove_request(Request **requests, size_t *n_requests, const Request *request) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < *n_requests; i++)
+                if (requests[i] != request)
+                        requests[n++] = requests[i];
+        *n_requests = n;
+}
+
+void runner_detach(Runner *runner, Request *request) {
+        remove_request(runner->waiting, &runner->n_waiting, request);
+        remove_request(runner->current, &runner->n_current, request);
+}
+
+/* One reconciliation can serve both. */
+static bool requests_agree(const Request *a, const Request *b) {
+        return a->options.mode == b->options.mode && a->options.force == b->options.force &&
+                streq_ptr(a->options.version, b->options.version);
+}
+
+int runner_attach(Runner *runner, Request *request) {
+        int r;
+
+        r = LIST_APPEND(runner->waiting, runner->n_waiting, request);
+        if (r < 0)
+                return r;
+        if (!runner->running && request->options.mode == RECONCILE_SYNC)
+                runner->package->state = PACKAGE_QUEUED;
+        manager_wake(runner->manager);
+        return 0;
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        Runner *runner = userdata;
+
+        runner->retry_due = true;
+        manager_wake(runner->manager);
+        return 0;
+}
+
+void runner_schedule_retry(Runner *runner) {
+        const Package *package = runner->package;
+        uint64_t next = package->next_try_usec > 0 ? package->next_try_usec : USEC_INFINITY, now;
+        int r;
+
+        for (size_t i = 0; i < package->n_statuses; i++)
+                if (package->statuses[i].state == VERSION_FAILED && package->statuses[i].next_try_usec > 0)
+                        next = MIN_OF(next, package->statuses[i].next_try_usec);
+        runner->retry_timer = sd_event_source_disable_unref(runner->retry_timer);
+        if (next == USEC_INFINITY)
+                return;
+
+        now = clock_realtime_usec();
+        r = sd_event_add_time_relative(runner->manager->event, &runner->retry_timer, CLOCK_BOOTTIME,
+                next > now ? next - now : 0, USEC_PER_SEC, on_retry, runner);
+        if (r < 0)
+                log_warning("%s: cannot set a timer for the next try: %s", package->name, strerror(-r));
+}
+
+static void on_reconciled(Package *package, const ReconcileOutcome *outcome, void *userdata) {
+        Runner *runner = userdata;
+        Request **requests = TAKE_PTR(runner->current);
+        size_t n_requests = TAKE_GENERIC(runner->n_current, 0);
+
+        runner->running = false;
+        runner->manager->n_running--;
+        runner_schedule_retry(runner);
+        manager_wake(runner->manager);
+        manager_note_change(runner->manager, outcome);
+        for (size_t i = 0; i < n_requests; i++)
+                request_package_done(requests[i], package, outcome);
+        free(requests);
+}
+
+void runner_start(Runner *runner) {
+        ReconcileOptions options = {};
+        size_t n = 0;
+        int r;
+
+        runner->retry_due = false;
+        if (runner->n_waiting > 0) {
+                const Request *first = runner->waiting[0];
+
+                options = first->options;
+                for (size_t i = 0; i < runner->n_waiting; i++) {
+                        if (requests_agree(first, runner->waiting[i]) &&
+                                LIST_APPEND(runner->current, runner->n_current, runner->waiting[i]) >= 0)
+                                continue;
+                        runner->waiting[n++] = runner->waiting[i];
+                }
+                runner->n_waiting = n;
+        }
+        r = reconcile_start(&runner->manager->context, runner->package, &options, on_reconciled, runner);
+        runner->running = true;
+        runner->manager->n_running++;
+        if (r < 0)
+                on_reconciled(runner->package,
+                        &(ReconcileOutcome) { .package_failed = true, .reason = strerror(-r) }, runner);
+}
+
+void runner_interrupt(Runner *runner) {
+        if (!runner->running)
+                return;
+        reconcile_cancel(runner->package);
+        runner->running = false;
+        runner->manager->n_running--;
+        /* The record in memory may be ahead of the store. */
+        runner->package->record = record_free(runner->package->record);
+        runner->package->checked = false;
+        for (size_t i = 0; i < runner->package->n_statuses;) {
+                if (runner->package->statuses[i].state != VERSION_FAILED)
+                        package_clear_status(runner->package, runner->package->statuses[i].version);
+                else
+                        i++;
+        }
+        for (size_t i = 0; i < runner->n_current; i++)
+                (void) LIST_APPEND(runner->waiting, runner->n_waiting, runner->current[i]);
+        runner->n_current = 0;
+        manager_wake(runner->manager);
+}
+
+void runner_replace_package(Runner *runner, Package *package) {
+        Package *old = runner->package;
+
+        runner_interrupt(runner);
+        package->record = TAKE_PTR(old->record);
+        memcpy(package->record_revision, old->record_revision, sizeof(package->record_revision));
+        package->checked = old->checked;
+        package->state = old->state == PACKAGE_FAILED && old->problem ? PACKAGE_UNKNOWN : old->state;
+        package->reason = TAKE_PTR(old->reason);
+        package->last_check_usec = old->last_check_usec;
+        package->statuses = TAKE_PTR(old->statuses);
+        package->n_statuses = TAKE_GENERIC(old->n_statuses, 0);
+        package_free(old);
+        runner->package = package;
+}

@@ -1,0 +1,179 @@
+/* state.json in the state directory: when each depot is polled next, and what failed. Losing it costs one poll. */
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "manager/manager_private.h"
+
+#define STATE_FILE "state.json"
+#define STATE_SIZE_MAX (16 * MIB)
+
+/* Saving */
+
+static int save_depot(json_object *depots, const DepotState *state) {
+        json_object *object = json_object_new_object();
+        /* A poll that is under way has not been. */
+        uint64_t next = state->poll ? 0 : state->next_poll_usec;
+        int r = json_set(depots, state->depot->name, object);
+
+        if (r >= 0)
+                r = json_set_string(object, "digest", state->depot->digest);
+        if (r >= 0)
+                r = json_set_uint64(object, "lastPoll", state->last_poll_usec);
+        return r < 0 ? r : json_set_uint64(object, "nextPoll", next);
+}
+
+static int save_version(json_object *versions, const VersionStatus *status) {
+        json_object *object;
+        int r;
+
+        if (status->state != VERSION_FAILED)
+                return 0;
+        object = json_object_new_object();
+        r = json_set(versions, status->version, object);
+        if (r >= 0)
+                r = json_set_string(object, "reason", status->reason);
+        if (r >= 0)
+                r = json_set_uint64(object, "attempts", status->attempts);
+        return r < 0 ? r : json_set_uint64(object, "nextTry", status->next_try_usec);
+}
+
+static int save_package(json_object *packages, const Package *package) {
+        json_object *object = json_object_new_object(), *versions = json_object_new_object();
+        int r = json_append(packages, object);
+
+        if (r < 0) {
+                json_unref(versions);
+                return r;
+        }
+        r = json_set(object, "versions", versions);
+        if (r >= 0)
+                r = json_set_string(object, "name", package->name);
+        if (r >= 0)
+                r = json_set_string(object, "store", package->store_identity);
+        if (r >= 0)
+                r = json_set_uint64(object, "lastCheck", package->last_check_usec);
+        if (r >= 0 && package->state == PACKAGE_FAILED)
+                r = json_set_string(object, "reason", package->reason);
+        if (r >= 0)
+                r = json_set_uint64(object, "attempts", package->attempts);
+        if (r >= 0)
+                r = json_set_uint64(object, "nextTry", package->next_try_usec);
+        for (size_t i = 0; i < package->n_statuses && r >= 0; i++)
+                r = save_version(versions, &package->statuses[i]);
+        return r;
+}
+
+int manager_save_state(Manager *manager) {
+        _cleanup_(json_unrefp) json_object *state = json_object_new_object();
+        json_object *depots = json_object_new_object(), *packages = json_object_new_array();
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = state ? json_set(state, "depots", depots) : -ENOMEM;
+        if (r >= 0)
+                r = json_set(state, "packages", packages);
+        for (size_t i = 0; i < manager->n_depots && r >= 0; i++)
+                r = save_depot(depots, manager->depots[i]);
+        for (size_t i = 0; i < manager->n_runners && r >= 0; i++)
+                r = save_package(packages, manager->runners[i]->package);
+        if (r >= 0) {
+                text = json_format(state, false);
+                r = text ? fs_write_file_durably(manager->state_fd, STATE_FILE, text, strlen(text), 0644) : -ENOMEM;
+        }
+        if (r < 0)
+                log_warning("Cannot keep the state of the timers: %s", strerror(-r));
+        return r;
+}
+
+/* Loading: whatever does not look right is as if it were not there. */
+
+static void load_depot(const Manager *manager, json_object *depots, DepotState *state) {
+        json_object *object;
+        const char *digest;
+        uint64_t interval = state->depot->polling_interval_usec;
+
+        if (json_get_object(depots, state->depot->name, &object) <= 0 ||
+                json_get_uint64(object, "lastPoll", &state->last_poll_usec) <= 0)
+                return;
+        /* A document that has changed meanwhile is due at once, and so is one that is polled once. */
+        if (interval == 0 || json_get_string(object, "digest", &digest) <= 0 ||
+                !streq(digest, state->depot->digest))
+                return;
+        if (json_get_uint64(object, "nextPoll", &state->next_poll_usec) > 0)
+                state->next_poll_usec = MIN_OF(state->next_poll_usec, clock_realtime_usec() + 2 * interval);
+}
+
+static void load_version(Package *package, const char *version, json_object *object) {
+        const char *reason = NULL;
+        uint64_t attempts = 0, next_try = 0;
+        VersionStatus *status;
+
+        if (json_get_string(object, "reason", &reason) < 0 || json_get_uint64(object, "attempts", &attempts) < 0 ||
+                json_get_uint64(object, "nextTry", &next_try) < 0)
+                return;
+        status = package_set_status(package, version, VERSION_FAILED, reason);
+        if (!status)
+                return;
+        status->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));
+        status->next_try_usec = next_try;
+}
+
+static void load_package(Manager *manager, json_object *object) {
+        const char *name, *store, *reason = NULL;
+        json_object *versions = NULL;
+        uint64_t attempts = 0;
+        Package *package = NULL;
+
+        if (json_get_string(object, "name", &name) <= 0 || json_get_string(object, "store", &store) <= 0)
+                return;
+        for (size_t i = 0; i < manager->n_runners && !package; i++)
+                if (streq(manager->runners[i]->package->name, name) &&
+                        streq(manager->runners[i]->package->store_identity, store))
+                        package = manager->runners[i]->package;
+        if (!package || package->problem)
+                return;
+
+        (void) json_get_uint64(object, "lastCheck", &package->last_check_usec);
+        (void) json_get_uint64(object, "nextTry", &package->next_try_usec);
+        if (json_get_uint64(object, "attempts", &attempts) > 0)
+                package->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));
+        if (json_get_string(object, "reason", &reason) > 0 && attempts > 0) {
+                package->state = PACKAGE_FAILED;
+                (void) string_assign(&package->reason, reason);
+        }
+        if (json_get_object(object, "versions", &versions) > 0) {
+                json_object_object_foreach(versions, version, status) {
+                        load_version(package, version, status);
+                }
+        }
+}
+
+int manager_load_state(Manager *manager) {
+        _cleanup_(json_unrefp) json_object *state = NULL;
+        _cleanup_free_ char *data = NULL;
+        json_object *depots = NULL, *packages = NULL, *package;
+        const char *error = NULL;
+        size_t size;
+        int r;
+
+        r = fs_read_file(manager->state_fd, STATE_FILE, STATE_SIZE_MAX, &data, &size);
+        if (r == -ENOENT)
+                return 0;
+        if (r >= 0)
+                r = json_parse(data, size, &state, &error);
+        if (r < 0) {
+                log_warning("Cannot read " STATE_FILE ", everything is polled anew: %s", error ? error : strerror(-r));
+                return 0;
+        }
+        if (json_get_object(state, "depots", &depots) > 0)
+                for (size_t i = 0; i < manager->n_depots; i++)
+                        load_depot(manager, depots, manager->depots[i]);
+        if (json_get_array(state, "packages", &packages) > 0)
+                JSON_ARRAY_FOREACH (package, packages) {
+                        if (json_object_is_type(package, json_type_object))
+                                load_package(manager, package);
+                }
+        return 0;
+}

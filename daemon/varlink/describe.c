@@ -1,0 +1,375 @@
+#include "varlink/describe.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "build-config.h"
+
+/* Times */
+
+typedef struct Time {
+        char text[CLOCK_TEXT_SIZE];
+} Time;
+
+/* "" stands for "never", which is left out of the message. */
+static Time time_of(uint64_t realtime_usec) {
+        Time time = {};
+
+        if (realtime_usec > 0)
+                clock_format(realtime_usec, time.text);
+        return time;
+}
+
+#define PAIR_TIME(name, usec) SD_JSON_BUILD_PAIR_CONDITION((usec) > 0, name, SD_JSON_BUILD_STRING(time_of(usec).text))
+#define PAIR_TEXT(name, value) SD_JSON_BUILD_PAIR_CONDITION(!!(value), name, SD_JSON_BUILD_STRING(value))
+
+static int append(sd_json_variant **array, sd_json_variant *element) {
+        int r = sd_json_variant_append_array(array, element);
+
+        sd_json_variant_unref(element);
+        return r;
+}
+
+/* An empty array is an array all the same. */
+static int finish_array(sd_json_variant **array) {
+        return *array ? 0 : sd_json_variant_new_array(array, NULL, 0);
+}
+
+static int describe_counts(const VersionCounts *counts, sd_json_variant **ret) {
+        return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_UNSIGNED("published", counts->published),
+                SD_JSON_BUILD_PAIR_UNSIGNED("pending", counts->pending),
+                SD_JSON_BUILD_PAIR_UNSIGNED("held", counts->held),
+                SD_JSON_BUILD_PAIR_UNSIGNED("failed", counts->failed));
+}
+
+static void add_counts(VersionCounts *sum, const Package *package) {
+        VersionCounts counts = package_count(package);
+
+        sum->published += counts.published;
+        sum->pending += counts.pending;
+        sum->held += counts.held;
+        sum->failed += counts.failed;
+}
+
+static bool package_has_failed(const Package *package) {
+        return package->state == PACKAGE_FAILED || package->state == PACKAGE_INCOMPLETE;
+}
+
+int describe_problems(const Manager *manager, sd_json_variant **ret) {
+        sd_json_variant *array = NULL, *element;
+        const ConfigProblem *problems;
+        size_t n;
+        int r = 0;
+
+        problems = manager_problems(manager, &n);
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = sd_json_buildo(&element, SD_JSON_BUILD_PAIR_STRING("file", problems[i].file),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("line", problems[i].line),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("column", problems[i].column),
+                        SD_JSON_BUILD_PAIR_STRING("message", problems[i].message));
+                if (r >= 0)
+                        r = append(&array, element);
+        }
+        if (r >= 0)
+                r = finish_array(&array);
+        if (r < 0) {
+                sd_json_variant_unref(array);
+                return r;
+        }
+        *ret = array;
+        return 0;
+}
+
+int describe_status(const Manager *manager, sd_json_variant **ret) {
+        ManagerNumbers numbers = manager_numbers(manager);
+        sd_json_variant *problems = NULL, *versions = NULL;
+        VersionCounts counts = {};
+        uint64_t n_failed = 0;
+        int r;
+
+        for (size_t i = 0; i < manager_n_packages(manager); i++) {
+                add_counts(&counts, manager_package(manager, i));
+                n_failed += package_has_failed(manager_package(manager, i));
+        }
+        r = describe_counts(&counts, &versions);
+        if (r >= 0)
+                r = describe_problems(manager, &problems);
+        if (r >= 0)
+                r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", OPENDEPOT_VERSION),
+                        PAIR_TIME("startedAt", numbers.started_usec), PAIR_TIME("loadedAt", numbers.loaded_usec),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("packagesActive", numbers.packages_active),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("packages", manager_n_packages(manager)),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("packagesFailed", n_failed),
+                        SD_JSON_BUILD_PAIR_VARIANT("versions", versions),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("transfersRunning", numbers.transfers_running),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("transfersQueued", numbers.transfers_queued),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("bytesReceived", numbers.bytes_received),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("workersRunning", numbers.workers_running),
+                        SD_JSON_BUILD_PAIR_VARIANT("problems", problems));
+        sd_json_variant_unref(versions);
+        sd_json_variant_unref(problems);
+        return r;
+}
+
+int describe_depot(const Manager *manager, const DepotState *state, sd_json_variant **ret) {
+        const Depot *depot = state->depot;
+        uint64_t minutes = depot->polling_interval_usec / USEC_PER_MINUTE, n_packages = 0, n_failed = 0;
+        sd_json_variant *versions = NULL;
+        VersionCounts counts = {};
+        int r;
+
+        for (size_t i = 0; i < manager_n_packages(manager); i++) {
+                const Package *package = manager_package(manager, i);
+
+                if (!package_is_wanted_by(package, depot->name))
+                        continue;
+                n_packages++;
+                n_failed += package_has_failed(package);
+                add_counts(&counts, package);
+        }
+        r = describe_counts(&counts, &versions);
+        if (r >= 0)
+                r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("name", depot->name),
+                        SD_JSON_BUILD_PAIR_STRING("namespace", depot->registry_namespace),
+                        SD_JSON_BUILD_PAIR_STRING("file", depot->file),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("line", depot->line),
+                        SD_JSON_BUILD_PAIR_BOOLEAN("stale", state->stale),
+                        SD_JSON_BUILD_PAIR_BOOLEAN("polling", !!state->poll),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                minutes > 0, "pollingIntervalMinutes", SD_JSON_BUILD_UNSIGNED(minutes)),
+                        PAIR_TIME("lastPoll", state->last_poll_usec), PAIR_TIME("nextPoll", state->next_poll_usec),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("packages", n_packages),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("packagesFailed", n_failed),
+                        SD_JSON_BUILD_PAIR_VARIANT("versions", versions));
+        sd_json_variant_unref(versions);
+        return r;
+}
+
+int describe_package(const Package *package, sd_json_variant **ret) {
+        VersionCounts counts = package_count(package);
+        sd_json_variant *versions = NULL, *depots = NULL, *name;
+        const char *latest = package_latest(package);
+        int r = 0;
+
+        for (size_t i = 0; i < package->n_wants && r >= 0; i++) {
+                r = sd_json_variant_new_string(&name, package->wants[i].depot->name);
+                if (r >= 0)
+                        r = append(&depots, name);
+        }
+        if (r >= 0)
+                r = finish_array(&depots);
+        if (r >= 0)
+                r = describe_counts(&counts, &versions);
+        if (r >= 0)
+                r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("name", package->name),
+                        SD_JSON_BUILD_PAIR_STRING("kind", package_kind_to_string(package->kind)),
+                        SD_JSON_BUILD_PAIR_STRING("store", package->store_identity),
+                        PAIR_TEXT("source", package->source_name), SD_JSON_BUILD_PAIR_VARIANT("depots", depots),
+                        SD_JSON_BUILD_PAIR_STRING("state", package_state_to_string(package->state)),
+                        PAIR_TEXT("reason", package->reason),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("attempts", package->attempts),
+                        PAIR_TIME("nextTry", package->next_try_usec),
+                        PAIR_TIME("lastCheck", package->last_check_usec), PAIR_TEXT("latest", latest),
+                        SD_JSON_BUILD_PAIR_VARIANT("versions", versions));
+        sd_json_variant_unref(versions);
+        sd_json_variant_unref(depots);
+        return r;
+}
+
+/* Versions */
+
+static int describe_artifacts(const RecordVersion *recorded, sd_json_variant **ret) {
+        sd_json_variant *array = NULL, *element;
+        int r = 0;
+
+        for (size_t i = 0; recorded && i < recorded->n_artifacts && r >= 0; i++) {
+                const RecordArtifact *artifact = &recorded->artifacts[i];
+
+                r = sd_json_buildo(&element, PAIR_TEXT("platform", artifact->platform),
+                        SD_JSON_BUILD_PAIR_STRING("file", artifact->file),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("size", artifact->size),
+                        SD_JSON_BUILD_PAIR_STRING("sha256", artifact->sha256),
+                        SD_JSON_BUILD_PAIR_STRING("h1", artifact->h1));
+                if (r >= 0)
+                        r = append(&array, element);
+        }
+        if (r >= 0)
+                r = finish_array(&array);
+        *ret = array;
+        return r;
+}
+
+/* What is going on with it goes before what the record says. */
+static int describe_version(const Package *package, const char *text, const RecordVersion *recorded,
+        const VersionStatus *status, sd_json_variant **array) {
+        static const RecordVersion nothing = {};
+        const RecordVersion *known = recorded ? recorded : &nothing;
+        VersionState state = status ? status->state : known->state;
+        const char *reason = status ? status->reason : known->reason;
+        sd_json_variant *artifacts = NULL, *element = NULL;
+        int r;
+
+        r = describe_artifacts(recorded, &artifacts);
+        if (r >= 0)
+                r = sd_json_buildo(&element, SD_JSON_BUILD_PAIR_STRING("package", package->name),
+                        SD_JSON_BUILD_PAIR_STRING("version", text),
+                        SD_JSON_BUILD_PAIR_STRING("state", version_state_to_string(state)),
+                        PAIR_TEXT("reason", reason),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("attempts", status ? status->attempts : 0),
+                        PAIR_TIME("nextTry", status ? status->next_try_usec : 0),
+                        PAIR_TIME("publishedAt", known->published_usec), PAIR_TEXT("tag", known->tag),
+                        PAIR_TEXT("commit", known->commit), PAIR_TEXT("key", known->key_fingerprint),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                !!known->key_fingerprint, "keyExpired", SD_JSON_BUILD_BOOLEAN(known->key_expired)),
+                        PAIR_TEXT("scan", known->scan), SD_JSON_BUILD_PAIR_VARIANT("artifacts", artifacts));
+        sd_json_variant_unref(artifacts);
+        return r < 0 ? r : append(array, element);
+}
+
+typedef struct Transient {
+        Version *version;
+        const VersionStatus *status;
+} Transient;
+
+static int compare_transients(const void *a, const void *b) {
+        return version_order(((const Transient *) b)->version, ((const Transient *) a)->version);
+}
+
+/* The statuses of versions that the record does not have, newest first. */
+static int collect_transients(const Package *package, Transient **ret, size_t *ret_n) {
+        Transient *transients = NULL;
+        size_t n = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < package->n_statuses && r >= 0; i++) {
+                Transient transient = { .status = &package->statuses[i] };
+
+                r = version_parse(package->statuses[i].version, &transient.version);
+                if (r < 0)
+                        break;
+                if (package->record && record_find(package->record, transient.version))
+                        version_free(transient.version);
+                else
+                        r = LIST_APPEND(transients, n, transient);
+        }
+        if (n > 0)
+                qsort(transients, n, sizeof(Transient), compare_transients);
+        *ret = transients;
+        *ret_n = n;
+        return r;
+}
+
+int describe_versions(const Package *package, const char *version, sd_json_variant **array) {
+        size_t n_transients = 0, n_recorded = package->record ? package->record->n_versions : 0, i = 0, j = 0;
+        Transient *transients = NULL;
+        int r;
+
+        r = collect_transients(package, &transients, &n_transients);
+        while (r >= 0 && (i < n_recorded || j < n_transients)) {
+                const RecordVersion *recorded = i < n_recorded ? package->record->versions[i] : NULL;
+                const Transient *transient = j < n_transients ? &transients[j] : NULL;
+                const VersionStatus *status;
+                const char *text;
+
+                if (recorded && transient && version_order(recorded->version, transient->version) < 0)
+                        recorded = NULL;
+                if (recorded) {
+                        text = version_string(recorded->version);
+                        status = package_find_status(package, text);
+                        i++;
+                } else {
+                        text = version_string(transient->version);
+                        status = transient->status;
+                        j++;
+                }
+                if (!version || streq(version, text))
+                        r = describe_version(package, text, recorded, status, array);
+        }
+        for (size_t k = 0; k < n_transients; k++)
+                version_free(transients[k].version);
+        free(transients);
+        return r;
+}
+
+/* Events */
+
+static int build_event(const char *type, sd_json_variant **ret) {
+        return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("type", type),
+                PAIR_TIME("time", clock_realtime_usec()));
+}
+
+int describe_event(const char *type, sd_json_variant **ret) {
+        return build_event(type, ret);
+}
+
+static int describe_plan(const Package *package, const Plan *plan, sd_json_variant **ret) {
+        sd_json_variant *array = NULL, *element;
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_items && r >= 0; i++) {
+                const PlanItem *item = &plan->items[i];
+                sd_json_variant *platforms = NULL;
+
+                r = sd_json_variant_new_array_strv(&platforms, item->platforms);
+                if (r >= 0)
+                        r = sd_json_buildo(&element, SD_JSON_BUILD_PAIR_STRING("package", package->name),
+                                SD_JSON_BUILD_PAIR_STRING("version", item->version),
+                                SD_JSON_BUILD_PAIR_STRING("action", plan_action_to_string(item->action)),
+                                SD_JSON_BUILD_PAIR_VARIANT("platforms", platforms),
+                                SD_JSON_BUILD_PAIR_STRING("reason", item->reason));
+                sd_json_variant_unref(platforms);
+                if (r >= 0)
+                        r = append(&array, element);
+        }
+        if (r >= 0)
+                r = finish_array(&array);
+        *ret = array;
+        return r;
+}
+
+int describe_job_event(const JobEvent *event, sd_json_variant **ret) {
+        static const char *const types[] = {
+                [JOB_EVENT_PLAN] = "plan",
+                [JOB_EVENT_PACKAGE] = "package",
+                [JOB_EVENT_VERSION] = "version",
+        };
+        const char *state = event->type == JOB_EVENT_VERSION ? version_state_to_string(event->state) :
+                event->type == JOB_EVENT_PACKAGE             ? package_state_to_string(event->package_state) :
+                                                               NULL;
+        sd_json_variant *plan = NULL;
+        int r = 0;
+
+        if (event->type == JOB_EVENT_PLAN)
+                r = describe_plan(event->package, event->plan, &plan);
+        if (r >= 0)
+                r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("type", types[event->type]),
+                        PAIR_TIME("time", clock_realtime_usec()),
+                        SD_JSON_BUILD_PAIR_STRING("package", event->package->name), PAIR_TEXT("version", event->version),
+                        PAIR_TEXT("state", state), PAIR_TEXT("reason", event->reason),
+                        SD_JSON_BUILD_PAIR_CONDITION(!!plan, "plan", SD_JSON_BUILD_VARIANT(plan)));
+        sd_json_variant_unref(plan);
+        return r;
+}
+
+int describe_progress(const RequestProgress *progress, sd_json_variant **ret) {
+        return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("type", "progress"),
+                PAIR_TIME("time", clock_realtime_usec()),
+                SD_JSON_BUILD_PAIR("progress",
+                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_UNSIGNED("packagesDone", progress->packages_done),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("packagesTotal", progress->packages_total),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("versionsDone", progress->versions_done),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("versionsTotal", progress->versions_total),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("bytes", progress->bytes))));
+}
+
+int describe_outcome(const RequestOutcome *outcome, sd_json_variant **ret) {
+        return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("type", "done"),
+                PAIR_TIME("time", clock_realtime_usec()),
+                SD_JSON_BUILD_PAIR("outcome",
+                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_UNSIGNED("packages", outcome->packages),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("packagesFailed", outcome->packages_failed),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("versionsAdded", outcome->versions_added),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("versionsPruned", outcome->versions_pruned),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("versionsFailed", outcome->versions_failed),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("bytes", outcome->bytes),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("durationUSec", outcome->duration_usec))));
+}
