@@ -259,27 +259,26 @@ static int token_compare_bytes(Token a, Token b) {
 }
 
 /* As strconv.ParseInt() reads a token: a sign is accepted; text gives false and 0, a number out of range false and the
- * nearest end of the range, which go-version then compares all the same. */
+ * nearest end of the range, which go-version then compares all the same. Digits that overflow 64 bits are out of range
+ * at once, whatever follows them. */
 static bool token_parse_int(Token token, int64_t *ret) {
-        bool negative = token.length > 0 && token.text[0] == '-';
-        int64_t value = 0;
+        bool negative = token.length > 0 && token.text[0] == '-', overflow = false;
+        uint64_t value = 0, limit = (uint64_t) INT64_MAX + negative;
 
         *ret = 0;
         if (token.length == (size_t) negative)
                 return false;
-        for (size_t i = negative; i < token.length; i++)
+        for (size_t i = negative; i < token.length && !overflow; i++) {
                 if (!is_digit(token.text[i]))
                         return false;
-        for (size_t i = negative; i < token.length; i++) {
-                int digit = token.text[i] - '0';
-
-                if (__builtin_mul_overflow(value, 10, &value) ||
-                        __builtin_add_overflow(value, negative ? -digit : digit, &value)) {
-                        *ret = negative ? INT64_MIN : INT64_MAX;
-                        return false;
-                }
+                overflow = __builtin_mul_overflow(value, 10, &value) ||
+                           __builtin_add_overflow(value, (uint64_t) (token.text[i] - '0'), &value);
         }
-        *ret = value;
+        if (overflow || value > limit) {
+                *ret = negative ? INT64_MIN : INT64_MAX;
+                return false;
+        }
+        *ret = negative ? (int64_t) (0 - value) : (int64_t) value;
         return true;
 }
 
