@@ -219,7 +219,7 @@ static int on_get_status(
         sd_json_variant *status = NULL;
         int r;
 
-        r = sd_varlink_dispatch(link, parameters, NULL, NULL);
+        r = sd_varlink_dispatch(link, parameters, no_parameters, NULL);
         if (r != 0)
                 return r;
         r = describe_status(server->manager, &status);
@@ -439,7 +439,7 @@ static int on_subscribe(
         Subscription *subscription;
         int r;
 
-        r = sd_varlink_dispatch(link, parameters, NULL, NULL);
+        r = sd_varlink_dispatch(link, parameters, no_parameters, NULL);
         if (r != 0)
                 return r;
         if (server->n_subscriptions >= SUBSCRIPTIONS_MAX)
@@ -456,7 +456,7 @@ static int on_reload(
         sd_json_variant *problems = NULL;
         int r;
 
-        r = sd_varlink_dispatch(link, parameters, NULL, NULL);
+        r = sd_varlink_dispatch(link, parameters, no_parameters, NULL);
         if (r != 0)
                 return r;
         if (!peer_may_change(link))

@@ -14,9 +14,11 @@ SD_VARLINK_DEFINE_INTERFACE(service_varlink, "io.systemd.service",
         SD_VARLINK_SYMBOL_COMMENT("Changes the log level until the next start"),
         &vl_method_SetLogLevel);
 
+const sd_json_dispatch_field no_parameters[] = { {} };
+
 int service_on_ping(
         sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
-        int r = sd_varlink_dispatch(link, parameters, NULL, NULL);
+        int r = sd_varlink_dispatch(link, parameters, no_parameters, NULL);
 
         return r != 0 ? r : sd_varlink_reply(link, NULL);
 }

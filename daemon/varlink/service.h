@@ -6,6 +6,9 @@
 
 extern const sd_varlink_interface vl_interface_service_varlink;
 
+/* For sd_varlink_dispatch(): a method without parameters. */
+extern const sd_json_dispatch_field no_parameters[];
+
 int service_on_ping(
         sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata);
 /* Who may do it is for the caller to check. */
