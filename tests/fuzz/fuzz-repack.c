@@ -23,7 +23,10 @@ static int wrap(const uint8_t *data, size_t size) {
 static int run(const uint8_t *data, size_t size, FileFormat format, WorkerReport *report) {
         WorkerDescription description = {
                 .request = WORKER_REQUEST_INIT(WORKER_REPACK),
-                .limits = { .entries_max = 100, .unpacked_size_max = MIB, .ratio_max = 100, .artifact_size_max = 2 * MIB },
+                .limits = { .entries_max = 100,
+                        .unpacked_size_max = MIB,
+                        .ratio_max = 100,
+                        .artifact_size_max = 2 * MIB },
         };
         struct stat st;
         int r;
@@ -36,7 +39,8 @@ static int run(const uint8_t *data, size_t size, FileFormat format, WorkerReport
         *report = (WorkerReport) { .result = WORKER_FAILED };
         r = repack_run(&description, report);
         if ((r >= 0) != (report->result == WORKER_OK) || (r == -EBADMSG && !report->message) ||
-                fstat(description.request.output_fd, &st) < 0 || (r >= 0 && (uint64_t) st.st_size != report->size))
+                fstat(description.request.output_fd, &st) < 0 ||
+                (r >= 0 && (uint64_t) st.st_size != report->size))
                 abort();
         worker_request_close(&description.request);
         return r;

@@ -9,7 +9,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         WorkerDescription description = {
                 .request = WORKER_REQUEST_INIT(WORKER_HASH_ZIP),
-                .limits = { .entries_max = 100, .unpacked_size_max = MIB, .ratio_max = 10, .artifact_size_max = MIB },
+                .limits = { .entries_max = 100,
+                        .unpacked_size_max = MIB,
+                        .ratio_max = 10,
+                        .artifact_size_max = MIB },
         };
         WorkerReport report = { .result = WORKER_FAILED };
         int r;
@@ -18,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (description.request.input_fd < 0 || fs_write_all(description.request.input_fd, data, size) < 0)
                 abort();
         r = ziphash_run(&description, &report);
-        if ((r >= 0) != (report.result == WORKER_OK && strlen(report.h1) == 47) || (r == -EBADMSG && !report.message))
+        if ((r >= 0) != (report.result == WORKER_OK && strlen(report.h1) == 47) ||
+                (r == -EBADMSG && !report.message))
                 abort();
         worker_report_done(&report);
         worker_request_close(&description.request);
