@@ -1,0 +1,177 @@
+#include "config-files.h"
+
+static void check_settings(const char *text, const char *expected) {
+        _cleanup_(config_freep) Config *config = NULL;
+        _cleanup_free_ char *problems = NULL;
+
+        write_text("set/opendepot.yaml", text);
+        config = load("set", NULL);
+        problems = describe_problems(config);
+        check_string(strempty(problems), expected);
+        check_int(config->settings != NULL, isempty(expected));
+}
+
+static void test_settings(void) {
+        _cleanup_(config_freep) Config *config = NULL;
+        _cleanup_(settings_freep) Settings *defaults = NULL;
+        Settings *s;
+
+        check_int(settings_new(&defaults), 0);
+        check_string(defaults->github_api_url, "https://api.github.com");
+        check_string(defaults->github_web_url, "https://github.com");
+        check_string(defaults->hashicorp_api_url, "https://api.releases.hashicorp.com");
+        check_string(defaults->hashicorp_releases_url, "https://releases.hashicorp.com");
+        check_string(defaults->digest, "");
+        check_int(defaults->connect_timeout_usec, 30 * USEC_PER_SEC);
+        check_int(defaults->artifact_size_max, 4 * GIB);
+        check_int(strings_length(defaults->provider_hostnames), 2);
+        check_int(defaults->n_keys, 1);
+        check_string(defaults->keys[0].provider_namespace, "hashicorp");
+        check_string(defaults->keys[0].fingerprint, "C874011F0AB405110D02105534365D9472D7468F");
+        check_string(defaults->keys[0].url, "https://www.hashicorp.com/.well-known/pgp-key.txt");
+        check(defaults->allow_expired_keys && !defaults->allow_weak_hashes);
+        check(defaults->workers_parallel >= 1);
+
+        empty_directory();
+        write_text("set/opendepot.yaml",
+                "upstream:\n"
+                "  github: {apiUrl: \"https://ghe.example.com/api/v3/\", webUrl: \"http://[::1]:8080\"}\n"
+                "  hashicorp: {apiUrl: http://localhost:1/a/, releasesUrl: HTTPS}\n");
+        config = load("set", NULL);
+        check_config(config, "set/opendepot.yaml:3:59: 'releasesUrl' must be an http:// or https:// address "
+                             "without user, query and fragment, not 'HTTPS'\n");
+        check(!config->settings);
+        config = config_free(config);
+
+        write_text("set/opendepot.yaml",
+                "upstream:\n"
+                "  github: {apiUrl: \"https://ghe.example.com/api/v3/\", webUrl: \"http://[::1]:8080\"}\n"
+                "  hashicorp: {apiUrl: http://localhost:1/a//, releasesUrl: null}\n"
+                "network: {caFile: /etc/ca.pem, userAgent: Mirror/1, connectTimeout: 5s, stallTimeout: "
+                "1m30s}\n"
+                "transfers: {parallel: 64, parallelPerHost: 1, maxArtifactSize: 2G, maxDocumentSize: "
+                "65536}\n"
+                "workers: {parallel: 3, timeout: 1h}\n"
+                "modules: {maxEntries: 10, maxUnpackedSize: 512M, maxRatio: 1}\n"
+                "store: {directoryPath: /srv/store/}\n"
+                "providerHostnames: [registry.example.com, \"localhost:8443\"]\n"
+                "keys:\n"
+                "  - {namespace: Other, fingerprint: c874011f0ab405110d02105534365d9472d7468f, file: "
+                "/etc/k.asc}\n"
+                "  - {namespace: other, fingerprint: c874011f0ab405110d02105534365d9472d7468f, url: "
+                "\"https://k.example.com/get?x=1&y=2\"}\n"
+                "allowExpiredKeys: false\n"
+                "allowWeakHashes: true\n");
+        config = load("set", NULL);
+        check_config(config, "");
+        s = config->settings;
+        check_int(strlen(s->digest), 64);
+        check_string(s->github_api_url, "https://ghe.example.com/api/v3");
+        check_string(s->github_web_url, "http://[::1]:8080");
+        check_string(s->hashicorp_api_url, "http://localhost:1/a");
+        check_string(s->hashicorp_releases_url, "https://releases.hashicorp.com");
+        check_string(s->ca_file, "/etc/ca.pem");
+        check_string(s->user_agent, "Mirror/1");
+        check_int(s->connect_timeout_usec, 5 * USEC_PER_SEC);
+        check_int(s->stall_timeout_usec, 90 * USEC_PER_SEC);
+        check_int(s->transfers_parallel, 64);
+        check_int(s->transfers_parallel_per_host, 1);
+        check_int(s->artifact_size_max, 2 * GIB);
+        check_int(s->document_size_max, 65536);
+        check_int(s->workers_parallel, 3);
+        check_int(s->worker_timeout_usec, 60 * USEC_PER_MINUTE);
+        check_int(s->module_entries_max, 10);
+        check_int(s->module_unpacked_size_max, 512 * MIB);
+        check_int(s->module_ratio_max, 1);
+        check_string(s->store_directory, "/srv/store");
+        check_int(strings_length(s->provider_hostnames), 2);
+        check_string(s->provider_hostnames[1], "localhost:8443");
+        check_int(s->n_keys, 3);
+        check_string(s->keys[0].fingerprint, "C874011F0AB405110D02105534365D9472D7468F");
+        check_string(s->keys[0].file, "/etc/k.asc");
+        check_string(s->keys[1].url, "https://k.example.com/get?x=1&y=2");
+        check_string(s->keys[2].provider_namespace, "hashicorp");
+        check(!s->allow_expired_keys && s->allow_weak_hashes);
+        config = config_free(config);
+
+        write_text("set/opendepot.yaml", "keys: [{namespace: hashicorp, fingerprint: "
+                                         "91A6E7F85D05C65630BEF18951852D87348FFC4C, file: /k}]\n");
+        config = load("set", NULL);
+        check_config(config, "");
+        check_int(config->settings->n_keys, 1);
+        check_string(config->settings->keys[0].file, "/k");
+}
+
+static void test_settings_problems(void) {
+        check_settings("", "");
+        check_settings("# nothing\n", "");
+        check_settings("- a\n", "set/opendepot.yaml:1:1: the document must be a mapping, not a list\n");
+        check_settings("transfer: {}\nnetwork: {caFile: ca.pem, proxy: x}\n",
+                "set/opendepot.yaml:1:1: unknown key 'transfer', did you mean 'transfers'?\n"
+                "set/opendepot.yaml:2:19: 'caFile' must be an absolute path without '.' and '..', not "
+                "'ca.pem'\n"
+                "set/opendepot.yaml:2:27: unknown key 'proxy'\n");
+        check_settings(
+                "transfers: {parallel: 0, parallelPerHost: 65, maxArtifactSize: 1K, maxDocumentSize: 4T}\n",
+                "set/opendepot.yaml:1:23: 'parallel' must be between 1 and 64, not '0'\n"
+                "set/opendepot.yaml:1:43: 'parallelPerHost' must be between 1 and 64, not '65'\n"
+                "set/opendepot.yaml:1:64: 'maxArtifactSize' must be between 1M and 1024G, not '1K'\n"
+                "set/opendepot.yaml:1:85: 'maxDocumentSize' must be a size such as 512K, 32M or 4G, not "
+                "'4T'\n");
+        check_settings("transfers: {maxArtifactSize: 99999999999999999999G}\n",
+                "set/opendepot.yaml:1:30: 'maxArtifactSize' must be a size such as 512K, 32M or 4G, not "
+                "'99999999999999999999G'\n");
+        check_settings("transfers: {maxArtifactSize: 18446744073709551615G}\n",
+                "set/opendepot.yaml:1:30: 'maxArtifactSize' must be a size such as 512K, 32M or 4G, not "
+                "'18446744073709551615G'\n");
+        check_settings("workers: {parallel: 4294967297, timeout: 25h}\n",
+                "set/opendepot.yaml:1:21: 'parallel' must be between 1 and 256, not '4294967297'\n"
+                "set/opendepot.yaml:1:42: 'timeout' must be between 1s and 24h, not '25h'\n");
+        check_settings("upstream: {github: {apiUrl: \"https://token@ghe/\", webUrl: \"https://ghe/?a\"}, "
+                       "hashicorp: {apiUrl: \"https://\", releasesUrl: \"https://a:b/\"}}\n",
+                "set/opendepot.yaml:1:29: 'apiUrl' must not hold a user or password\n"
+                "set/opendepot.yaml:1:59: 'webUrl' must be an http:// or https:// address without user, "
+                "query and fragment, not 'https://ghe/?a'\n"
+                "set/opendepot.yaml:1:98: 'apiUrl' must be an http:// or https:// address without user, "
+                "query and fragment, not 'https://'\n"
+                "set/opendepot.yaml:1:123: 'releasesUrl' must be an http:// or https:// address without "
+                "user, query and fragment, not 'https://a:b/'\n");
+        check_settings("network: {userAgent: \"a\\nb\"}\n",
+                "set/opendepot.yaml:1:22: 'userAgent' must be printable ASCII text of at most 200 "
+                "characters, not 'a?b'\n");
+        check_settings("providerHostnames: []\n",
+                "set/opendepot.yaml:1:20: 'providerHostnames' must have 1 to 16 elements, not 0\n");
+        check_settings("providerHostnames: [Registry.terraform.io, a/b]\n",
+                "set/opendepot.yaml:1:21: 'providerHostnames' must be a host name in lower case, with :port "
+                "if it has one, not 'Registry.terraform.io'\n"
+                "set/opendepot.yaml:1:44: 'providerHostnames' must be a host name in lower case, with :port "
+                "if it has one, not 'a/b'\n");
+        check_settings(
+                "keys: [{namespace: a, fingerprint: \"1234\", url: \"https://x\"}, {namespace: a}, x,\n"
+                "  {namespace: a, fingerprint: C874011F0AB405110D02105534365D9472D7468F},\n"
+                "  {namespace: a, fingerprint: C874011F0AB405110D02105534365D9472D7468F, url: "
+                "\"https://x\", file: /x}]\n",
+                "set/opendepot.yaml:1:36: 'fingerprint' must be the fingerprint of a primary key, 40 or 64 "
+                "hexadecimal digits, not '1234'\n"
+                "set/opendepot.yaml:1:63: an element of 'keys' lacks the key 'fingerprint'\n"
+                "set/opendepot.yaml:1:79: an element of 'keys' must be a mapping, not text\n"
+                "set/opendepot.yaml:2:3: a key needs exactly one of 'url' and 'file'\n"
+                "set/opendepot.yaml:3:3: a key needs exactly one of 'url' and 'file'\n");
+        check_settings(
+                "keys: &k [{namespace: a, fingerprint: C874011F0AB405110D02105534365D9472D7468F, file: "
+                "/x},\n"
+                "  {namespace: A, fingerprint: c874011f0ab405110d02105534365d9472d7468f, file: /x}]\n",
+                "set/opendepot.yaml:2:3: this key is in the list already\n");
+        check_settings("store: {}\n---\nstore: {}\n",
+                "set/opendepot.yaml:3:1: settings are one document, not several\n");
+        check_settings("store: {\n",
+                "set/opendepot.yaml:2:1: while parsing a flow node: did not find expected node content\n");
+}
+
+int main(void) {
+        directory_make();
+        test_settings();
+        test_settings_problems();
+        directory_remove();
+        return EXIT_SUCCESS;
+}
