@@ -22,20 +22,22 @@ static const char *arg_runtime_directory = NULL;
 static const char *arg_worker = OPENDEPOT_LIBEXECDIR "/opendepot-worker";
 
 static int help(void) {
-        (void) printf("opendepotd [OPTIONS...]\n"
-                      "\n"
-                      "Mirrors Terraform and OpenTofu modules and providers into a store.\n"
-                      "\n"
-                      "  -h --help                        Show this help\n"
-                      "     --version                     Show the version\n"
-                      "     --config-directory=DIR        Read opendepot.yaml and conf.d/ below DIR; may be repeated,\n"
-                      "                                   earlier ones mask later ones\n"
-                      "     --state-directory=DIR         Keep state and the default store below DIR\n"
-                      "     --runtime-directory=DIR       Listen on DIR/io.defdev.opendepot\n"
-                      "     --worker=PATH                 Run this opendepot-worker\n"
-                      "     --log-level=LEVEL             Show messages up to LEVEL: 0 (emergency) to 7 (debug)\n"
-                      "\n"
-                      "See opendepotd(8) and opendepot.yaml(5).\n");
+        (void) printf(
+                "opendepotd [OPTIONS...]\n"
+                "\n"
+                "Mirrors Terraform and OpenTofu modules and providers into a store.\n"
+                "\n"
+                "  -h --help                        Show this help\n"
+                "     --version                     Show the version\n"
+                "     --config-directory=DIR        Read opendepot.yaml and conf.d/ below DIR; may be "
+                "repeated,\n"
+                "                                   earlier ones mask later ones\n"
+                "     --state-directory=DIR         Keep state and the default store below DIR\n"
+                "     --runtime-directory=DIR       Listen on DIR/io.defdev.opendepot\n"
+                "     --worker=PATH                 Run this opendepot-worker\n"
+                "     --log-level=LEVEL             Show messages up to LEVEL: 0 (emergency) to 7 (debug)\n"
+                "\n"
+                "See opendepotd(8) and opendepot.yaml(5).\n");
         return 0;
 }
 
@@ -140,9 +142,11 @@ static int set_up_loop(sd_event **ret) {
         if (r >= 0)
                 r = sd_event_set_watchdog(event, true);
         if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_stop_signal, NULL);
+                r = sd_event_add_signal(
+                        event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_stop_signal, NULL);
         if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_stop_signal, NULL);
+                r = sd_event_add_signal(
+                        event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_stop_signal, NULL);
         if (r < 0) {
                 sd_event_unref(event);
                 return r;
@@ -158,8 +162,9 @@ static int run(sd_event *event) {
 
         r = manager_new(event,
                 &(ManagerOptions) {
-                        .configuration_directories =
-                                arg_configuration_directories ? arg_configuration_directories : config_directories,
+                        .configuration_directories = arg_configuration_directories
+                                                             ? arg_configuration_directories
+                                                             : config_directories,
                         .state_directory = arg_state_directory,
                         .worker = arg_worker,
                 },
@@ -167,7 +172,8 @@ static int run(sd_event *event) {
         if (r >= 0)
                 r = varlink_server_new(event, manager, arg_runtime_directory, &server);
         if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_reload_signal, manager);
+                r = sd_event_add_signal(
+                        event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_reload_signal, manager);
         if (r >= 0)
                 r = manager_start(manager);
         if (r < 0)

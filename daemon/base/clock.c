@@ -77,8 +77,8 @@ int clock_parse(const char *text, uint64_t *ret_realtime_usec) {
         if (!parse_char(&text, "Zz")) {
                 int sign = *text == '-' ? -1 : 1, hours, minutes;
 
-                if (!parse_char(&text, "+-") || !parse_digits(&text, 2, &hours) ||
-                        !parse_char(&text, ":") || !parse_digits(&text, 2, &minutes))
+                if (!parse_char(&text, "+-") || !parse_digits(&text, 2, &hours) || !parse_char(&text, ":") ||
+                        !parse_digits(&text, 2, &minutes))
                         return -EINVAL;
                 offset = sign * (hours * 60 + minutes) * 60;
         }

@@ -20,9 +20,9 @@ int json_parse(const char *data, size_t size, json_object **ret, const char **re
         if (!object) {
                 enum json_tokener_error code = json_tokener_get_error(tokener);
 
-                error = code == json_tokener_continue ? "truncated" :
-                        code == json_tokener_success  ? "null document" :
-                                                        json_tokener_error_desc(code);
+                error = code == json_tokener_continue  ? "truncated"
+                        : code == json_tokener_success ? "null document"
+                                                       : json_tokener_error_desc(code);
         } else
                 /* The strict mode lets white space follow, but not text. */
                 for (size_t i = json_tokener_get_parse_end(tokener); i < size; i++)
@@ -131,7 +131,7 @@ int json_append(json_object *array, json_object *value) {
 
 char *json_format(json_object *object, bool pretty) {
         int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
-                (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN);
+                    (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN);
         size_t length;
         const char *text = json_object_to_json_string_length(object, flags, &length);
         char *copy;

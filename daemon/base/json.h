@@ -38,6 +38,7 @@ int json_append(json_object *array, json_object *value);
 /* The document as text with a final newline; `pretty` indents by two spaces. NULL when out of memory. */
 char *json_format(json_object *object, bool pretty);
 
-#define JSON_ARRAY_FOREACH(element, array)                                                                    \
-        for (size_t _json_i = 0, _json_n = json_object_array_length(array);                                   \
-                _json_i < _json_n && ((element) = json_object_array_get_idx((array), _json_i), true); _json_i++)
+#define JSON_ARRAY_FOREACH(element, array)                                                                  \
+        for (size_t _json_i = 0, _json_n = json_object_array_length(array);                                 \
+                _json_i < _json_n && ((element) = json_object_array_get_idx((array), _json_i), true);       \
+                _json_i++)

@@ -8,12 +8,12 @@
 int list_grow(void *array, size_t count, size_t element_size);
 
 /* Appends one value: LIST_APPEND(items, n_items, value). Evaluates to 0 or a negative errno. */
-#define LIST_APPEND(array, count, value)                                                                      \
-        ({                                                                                                    \
-                int _list_r = list_grow(&(array), (count), sizeof(*(array)));                                 \
-                if (_list_r >= 0)                                                                             \
-                        (array)[(count)++] = (value);                                                         \
-                _list_r;                                                                                      \
+#define LIST_APPEND(array, count, value)                                                                    \
+        ({                                                                                                  \
+                int _list_r = list_grow(&(array), (count), sizeof(*(array)));                               \
+                if (_list_r >= 0)                                                                           \
+                        (array)[(count)++] = (value);                                                       \
+                _list_r;                                                                                    \
         })
 
 /* A NULL-terminated array of strings. */

@@ -32,7 +32,7 @@ static bool stderr_is_journal(void) {
 
         if (cached < 0)
                 cached = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-                        fstat(STDERR_FILENO, &st) >= 0 && st.st_dev == device && st.st_ino == inode;
+                         fstat(STDERR_FILENO, &st) >= 0 && st.st_dev == device && st.st_ino == inode;
         return cached > 0;
 }
 

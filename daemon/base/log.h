@@ -1,8 +1,8 @@
 /* Structured logging: to the journal when standard error is connected to it, else as lines on standard error. */
 #pragma once
 
-#include <systemd/sd-id128.h>
 #include <syslog.h>
+#include <systemd/sd-id128.h>
 
 #include "base/util.h"
 

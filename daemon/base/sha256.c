@@ -33,5 +33,6 @@ void sha256_hex_of(const void *data, size_t size, char ret_hex[static SHA256_HEX
 }
 
 bool sha256_hex_is_valid(const char *hex) {
-        return strlen(hex) == 2 * SHA256_DIGEST_SIZE && strspn(hex, "0123456789abcdef") == 2 * SHA256_DIGEST_SIZE;
+        return strlen(hex) == 2 * SHA256_DIGEST_SIZE &&
+               strspn(hex, "0123456789abcdef") == 2 * SHA256_DIGEST_SIZE;
 }

@@ -26,21 +26,21 @@
 #define _cleanup_close_ _cleanup_(closep)
 
 /* Hands the value over and leaves the variable empty, so that its cleanup does nothing. */
-#define TAKE_GENERIC(variable, empty)                                                                         \
-        ({                                                                                                    \
-                typeof(variable) *_take_from = &(variable);                                                   \
-                typeof(variable) _taken = *_take_from;                                                        \
-                *_take_from = (empty);                                                                        \
-                _taken;                                                                                       \
+#define TAKE_GENERIC(variable, empty)                                                                       \
+        ({                                                                                                  \
+                typeof(variable) *_take_from = &(variable);                                                 \
+                typeof(variable) _taken = *_take_from;                                                      \
+                *_take_from = (empty);                                                                      \
+                _taken;                                                                                     \
         })
 #define TAKE_PTR(pointer) TAKE_GENERIC(pointer, NULL)
 #define TAKE_FD(fd) TAKE_GENERIC(fd, -EBADF)
 
 /* Defines name##p() for _cleanup_(), where name() is a destructor that takes NULL. */
-#define DEFINE_CLEANUP(type, name)                                                                            \
-        static inline void name##p(type *pointer) {                                                           \
-                if (*pointer)                                                                                 \
-                        name(*pointer);                                                                       \
+#define DEFINE_CLEANUP(type, name)                                                                          \
+        static inline void name##p(type *pointer) {                                                         \
+                if (*pointer)                                                                               \
+                        name(*pointer);                                                                     \
         }
 
 static inline void freep(void *pointer) {

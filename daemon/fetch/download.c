@@ -320,7 +320,8 @@ static int resume_start(Download *download, Offload *offload) {
                 return -ENOMEM;
         resume->download = download;
         resume->fd = fcntl(download->fd, F_DUPFD_CLOEXEC, 3);
-        r = resume->fd < 0 ? negative_errno() : offload_run(offload, hash_existing, on_existing_hashed, resume);
+        r = resume->fd < 0 ? negative_errno()
+                           : offload_run(offload, hash_existing, on_existing_hashed, resume);
         if (r < 0) {
                 close_fd(resume->fd);
                 free(resume);

@@ -15,7 +15,7 @@ typedef enum DownloadResult {
         DOWNLOAD_OK,
         DOWNLOAD_MISMATCH, /* complete, but its digest is not the expected one; the file is gone */
         DOWNLOAD_FAILED,   /* see the response: network, server, limit */
-        DOWNLOAD_LOCAL,    /* the staging directory cannot take it: `error` is the errno, for instance -ENOSPC */
+        DOWNLOAD_LOCAL, /* the staging directory cannot take it: `error` is the errno, for instance -ENOSPC */
         _DOWNLOAD_RESULT_MAX,
 } DownloadResult;
 

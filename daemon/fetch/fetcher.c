@@ -39,7 +39,7 @@ struct Transfer {
         uint64_t offset;   /* asked for */
         uint64_t received; /* of the body, including what was resumed */
         bool started, too_large, sink_failed;
-        Buffer body;       /* without a sink; or of an error */
+        Buffer body; /* without a sink; or of an error */
         sd_event_source *retry_timer;
 };
 
@@ -214,8 +214,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *userdata) {
         }
         transfer->received += size;
         if (r >= 0)
-                r = transfer->sink ? transfer->sink->on_data(data, size, transfer->userdata) :
-                                     buffer_append(&transfer->body, data, size);
+                r = transfer->sink ? transfer->sink->on_data(data, size, transfer->userdata)
+                                   : buffer_append(&transfer->body, data, size);
         if (r < 0) {
                 transfer->sink_failed = !transfer->too_large;
                 return 0;
@@ -240,7 +240,8 @@ static int add_header(Transfer *transfer, const char *name, const char *value) {
 
 static int transfer_prepare(Transfer *transfer) {
         const Fetcher *fetcher = transfer->fetcher;
-        const char *if_range = NULL, *protocols = startswith(transfer->url, "https://") ? "https" : "http,https";
+        const char *if_range = NULL,
+                   *protocols = startswith(transfer->url, "https://") ? "https" : "http,https";
         int r = 0;
 
         transfer->easy = curl_easy_init();
@@ -265,10 +266,10 @@ static int transfer_prepare(Transfer *transfer) {
                 return r;
 
         transfer->error_buffer[0] = '\0';
-#define SET(option, value)                                                                                    \
-        do {                                                                                                  \
-                if (curl_easy_setopt(transfer->easy, (option), (value)) != CURLE_OK)                          \
-                        return -EINVAL;                                                                       \
+#define SET(option, value)                                                                                  \
+        do {                                                                                                \
+                if (curl_easy_setopt(transfer->easy, (option), (value)) != CURLE_OK)                        \
+                        return -EINVAL;                                                                     \
         } while (false)
         SET(CURLOPT_URL, transfer->url);
         SET(CURLOPT_PROTOCOLS_STR, protocols);
@@ -279,7 +280,8 @@ static int transfer_prepare(Transfer *transfer) {
         SET(CURLOPT_USERAGENT, fetcher->options.user_agent);
         SET(CURLOPT_CONNECTTIMEOUT_MS, (long) (fetcher->options.connect_timeout_usec / USEC_PER_MSEC));
         SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-        SET(CURLOPT_LOW_SPEED_TIME, (long) MAX_OF(fetcher->options.stall_timeout_usec / USEC_PER_SEC, UINT64_C(1)));
+        SET(CURLOPT_LOW_SPEED_TIME,
+                (long) MAX_OF(fetcher->options.stall_timeout_usec / USEC_PER_SEC, UINT64_C(1)));
         SET(CURLOPT_BUFFERSIZE, transfer->bulk ? BUFFER_SIZE : 64 * 1024L);
         SET(CURLOPT_NOSIGNAL, 1L);
         SET(CURLOPT_ERRORBUFFER, transfer->error_buffer);
@@ -340,8 +342,8 @@ static bool transfer_retry(Transfer *transfer, const FetchResponse *response) {
         delay += clock_jitter(delay / 2);
 
         transfer->retry_timer = sd_event_source_disable_unref(transfer->retry_timer);
-        if (sd_event_add_time_relative(transfer->fetcher->event, &transfer->retry_timer, CLOCK_BOOTTIME, delay,
-                    USEC_PER_MSEC, on_retry, transfer) < 0)
+        if (sd_event_add_time_relative(transfer->fetcher->event, &transfer->retry_timer, CLOCK_BOOTTIME,
+                    delay, USEC_PER_MSEC, on_retry, transfer) < 0)
                 return false;
         transfer_reset_try(transfer);
         transfer->state = TRANSFER_WAITING;
@@ -369,7 +371,8 @@ static void transfer_complete(Transfer *transfer, CURLcode code) {
         } else if (transfer->sink_failed)
                 response.result = FETCH_ABORTED;
         else
-                response_judge(transfer->easy, code, transfer->error_buffer, &transfer->body, &response, &error);
+                response_judge(
+                        transfer->easy, code, transfer->error_buffer, &transfer->body, &response, &error);
         response.error = error;
 
         if (transfer_retry(transfer, &response))
@@ -408,7 +411,8 @@ static Transfer *fetcher_next(Fetcher *fetcher) {
         if (fetcher->n_running >= fetcher->options.parallel || fetcher->n_queued == 0)
                 return NULL;
         for (Transfer *transfer = fetcher->first; transfer; transfer = transfer->next) {
-                if (transfer->state != TRANSFER_QUEUED || (transfer->bulk && bulk) || !transfer_may_start(transfer))
+                if (transfer->state != TRANSFER_QUEUED || (transfer->bulk && bulk) ||
+                        !transfer_may_start(transfer))
                         continue;
                 if (!transfer->bulk)
                         return transfer;
@@ -460,8 +464,9 @@ static void drive(Fetcher *fetcher, curl_socket_t fd, int action) {
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        int action = (revents & EPOLLIN ? CURL_CSELECT_IN : 0) | (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                (revents & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        int action = (revents & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                     (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                     (revents & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 
         drive(userdata, fd, action);
         return 0;
@@ -476,7 +481,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
         Fetcher *fetcher = userdata;
         sd_event_source *source = socket_data;
         uint32_t events = (what & CURL_POLL_IN ? (uint32_t) EPOLLIN : 0) |
-                (what & CURL_POLL_OUT ? (uint32_t) EPOLLOUT : 0);
+                          (what & CURL_POLL_OUT ? (uint32_t) EPOLLOUT : 0);
         int r;
 
         if (what == CURL_POLL_REMOVE) {

@@ -16,28 +16,29 @@ typedef enum FetchResult {
         FETCH_NOT_FOUND,    /* 404, 410 */
         FETCH_RATE_LIMITED, /* 403 or 429 with an exhausted budget or Retry-After: not before `not_before_usec` */
         FETCH_REFUSED,      /* any other answer that is not an error of the server */
-        FETCH_UNAVAILABLE,  /* network, TLS, 5xx, stalled or short body, after the tries that were allowed */
+        FETCH_UNAVAILABLE, /* network, TLS, 5xx, stalled or short body, after the tries that were allowed */
         FETCH_TOO_LARGE,
-        FETCH_ABORTED,      /* the sink failed */
+        FETCH_ABORTED, /* the sink failed */
         _FETCH_RESULT_MAX,
 } FetchResult;
 
 /* Valid during the callback. */
 typedef struct FetchResponse {
         FetchResult result;
-        long status;              /* of HTTP; 0: no answer */
-        const char *error;        /* for people, "HTTP 503 from …", NULL when FETCH_OK or FETCH_NOT_MODIFIED */
-        const char *etag;         /* NULL: none */
-        const char *link;         /* Link header, NULL: none */
+        long status;       /* of HTTP; 0: no answer */
+        const char *error; /* for people, "HTTP 503 from …", NULL when FETCH_OK or FETCH_NOT_MODIFIED */
+        const char *etag;  /* NULL: none */
+        const char *link;  /* Link header, NULL: none */
         uint64_t not_before_usec; /* realtime; 0: nothing known */
         Buffer *body;             /* without a sink */
 } FetchResponse;
 
 /* What is known when the headers of a good answer are in. */
 typedef struct FetchStart {
-        const char *etag;  /* strong or weak; NULL: none */
-        uint64_t offset;   /* where the body starts: 0, or what was asked for by `resume` when the server agreed */
-        uint64_t size;     /* of the whole content; UINT64_MAX: unknown */
+        const char *etag; /* strong or weak; NULL: none */
+        uint64_t
+                offset; /* where the body starts: 0, or what was asked for by `resume` when the server agreed */
+        uint64_t size; /* of the whole content; UINT64_MAX: unknown */
 } FetchStart;
 
 /* A sink must not start or cancel transfers; a negative result ends the transfer with FETCH_ABORTED. */
@@ -50,8 +51,8 @@ typedef struct FetchSink {
 
 typedef struct FetchRequest {
         const char *url;
-        const char *accept;    /* NULL: anything */
-        const char *etag;      /* If-None-Match; NULL: unconditional */
+        const char *accept; /* NULL: anything */
+        const char *etag;   /* If-None-Match; NULL: unconditional */
         uint64_t size_max;
         bool bulk;             /* an artifact: waits behind documents */
         bool serial;           /* never two such at once to one host */

@@ -20,7 +20,8 @@ long response_status(CURL *easy) {
 static const char *get_header(CURL *easy, const char *name) {
         struct curl_header *header;
 
-        return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+        return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value
+                                                                                       : NULL;
 }
 
 static bool parse_number(const char **text, uint64_t *ret) {
@@ -42,7 +43,8 @@ int response_parse_content_range(const char *value, uint64_t *ret_first, uint64_
         if (strncasecmp(value, "bytes ", 6) != 0)
                 return -EBADMSG;
         value += 6;
-        if (!parse_number(&value, &first) || *value++ != '-' || !parse_number(&value, &last) || *value++ != '/')
+        if (!parse_number(&value, &first) || *value++ != '-' || !parse_number(&value, &last) ||
+                *value++ != '/')
                 return -EBADMSG;
         if (streq(value, "*"))
                 value++;
@@ -90,7 +92,8 @@ uint64_t response_parse_retry_after(const char *value, uint64_t now_usec) {
 
 /* GitHub answers 403 both to what is forbidden and to who has asked too much (protocols: "GitHub REST", limits). */
 static uint64_t limited_until(CURL *easy, long status, const Buffer *body) {
-        const char *after = get_header(easy, "Retry-After"), *remaining = get_header(easy, "x-ratelimit-remaining"),
+        const char *after = get_header(easy, "Retry-After"),
+                   *remaining = get_header(easy, "x-ratelimit-remaining"),
                    *reset = get_header(easy, "x-ratelimit-reset");
         uint64_t now = clock_realtime_usec(), seconds;
 
@@ -100,10 +103,10 @@ static uint64_t limited_until(CURL *easy, long status, const Buffer *body) {
                 return 0;
         if (remaining && streq(remaining, "0") && reset && parse_number(&reset, &seconds) && !*reset)
                 return MIN_OF(MAX_OF(seconds, now / USEC_PER_SEC + 1),
-                               (now + NOT_BEFORE_MAX_USEC) / USEC_PER_SEC) * USEC_PER_SEC;
-        if (status == 429 ||
-                (body->data && (strstr(body->data, "secondary-rate-limits") ||
-                                       strstr(body->data, "#abuse-rate-limits"))))
+                               (now + NOT_BEFORE_MAX_USEC) / USEC_PER_SEC) *
+                       USEC_PER_SEC;
+        if (status == 429 || (body->data && (strstr(body->data, "secondary-rate-limits") ||
+                                                    strstr(body->data, "#abuse-rate-limits"))))
                 return now + SECONDARY_LIMIT_USEC;
         return 0;
 }
@@ -141,7 +144,8 @@ void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buf
         }
         if (code != CURLE_OK) {
                 response->result = FETCH_UNAVAILABLE;
-                text_set(ret_error, "%s: %s", url, isempty(error_text) ? curl_easy_strerror(code) : error_text);
+                text_set(ret_error, "%s: %s", url,
+                        isempty(error_text) ? curl_easy_strerror(code) : error_text);
                 return;
         }
 

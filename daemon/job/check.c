@@ -14,9 +14,9 @@ struct Check {
         void *userdata;
 
         PublishTarget target;
-        size_t hostname;      /* of the provider's documents being looked at */
+        size_t hostname; /* of the provider's documents being looked at */
         char *directory;
-        StoreBatch *batch;    /* documents to write */
+        StoreBatch *batch; /* documents to write */
         bool record_changed, index_stale;
         unsigned n_mended;
 };
@@ -62,15 +62,16 @@ static const StoreListEntry *find_entry(const StoreListEntry *entries, size_t n_
         return NULL;
 }
 
-static void report_missing(const Package *package, const RecordVersion *version, const RecordArtifact *artifact) {
+static void report_missing(
+        const Package *package, const RecordVersion *version, const RecordArtifact *artifact) {
         log_entry(LOG_WARNING, MESSAGE_STORE_HEALED,
                 &(LogContext) {
                         .package = package->name,
                         .version = version_string(version->version),
                         .platform = artifact->platform,
                 },
-                "%s %s: %s is missing from the store or has another size, it is fetched again", package->name,
-                version_string(version->version), artifact->file);
+                "%s %s: %s is missing from the store or has another size, it is fetched again",
+                package->name, version_string(version->version), artifact->file);
 }
 
 /* Takes out of the record what the store does not have. */
@@ -213,7 +214,8 @@ static void on_listed(int r, const StoreListEntry *entries, size_t n_entries, vo
                 r = check_version_documents(check, entries, n_entries);
                 text_set(&key, "%s/index.json", check->directory);
                 if (r >= 0)
-                        r = key ? store_get(check->package->store, key, INDEX_SIZE_MAX, on_index, check) : -ENOMEM;
+                        r = key ? store_get(check->package->store, key, INDEX_SIZE_MAX, on_index, check)
+                                : -ENOMEM;
         }
         if (r < 0)
                 check_end(check, r);

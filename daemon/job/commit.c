@@ -35,8 +35,8 @@ static int put_yield(StoreBatch *batch, const Package *package, const VersionYie
         return r;
 }
 
-int commit_yields(
-        StoreBatch *batch, Package *package, const Settings *settings, VersionYield *yields, size_t n_yields) {
+int commit_yields(StoreBatch *batch, Package *package, const Settings *settings, VersionYield *yields,
+        size_t n_yields) {
         PublishTarget target = commit_target(package, settings);
         int r = 0;
 

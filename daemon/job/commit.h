@@ -12,8 +12,8 @@ PublishTarget commit_target(const Package *package, const Settings *settings);
 int commit_record(StoreBatch *batch, const Package *package);
 
 /* What tasks have brought: moves their versions into the package's record and adds all steps for them. */
-int commit_yields(
-        StoreBatch *batch, Package *package, const Settings *settings, VersionYield *yields, size_t n_yields);
+int commit_yields(StoreBatch *batch, Package *package, const Settings *settings, VersionYield *yields,
+        size_t n_yields);
 
 /* Takes the version out of sight: the record, in which it is VERSION_PRUNING already, and the documents are to follow. */
 int commit_hide(StoreBatch *batch, const Package *package, const Settings *settings);

@@ -12,7 +12,7 @@
 #include "worker/worker.h"
 
 typedef enum JobEventType {
-        JOB_EVENT_PLAN,    /* `plan` is what is going to be done */
+        JOB_EVENT_PLAN, /* `plan` is what is going to be done */
         JOB_EVENT_PACKAGE, /* the package is now in `package_state`; or, for a plan alone, could not be planned */
         JOB_EVENT_VERSION, /* `version` is now in `state` */
 } JobEventType;

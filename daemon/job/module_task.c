@@ -10,8 +10,8 @@
 
 typedef struct ModuleTask {
         VersionTask base;
-        char *file;                          /* name in the package's directory */
-        char *archive, *repacked, *readme;   /* names in the staging directory */
+        char *file;                        /* name in the package's directory */
+        char *archive, *repacked, *readme; /* names in the staging directory */
         Download *download;
         WorkerJob *job;
 } ModuleTask;
@@ -44,7 +44,8 @@ static int describe_version(ModuleTask *task, const WorkerReport *report) {
                         return -EEXIST;
                 if (base->item->entry->immutable) {
                         version_task_fail(base, true, 0,
-                                "tag %s has moved: its tree was %s, is %s; the published one stays (immutable)",
+                                "tag %s has moved: its tree was %s, is %s; the published one stays "
+                                "(immutable)",
                                 base->item->release->tag, known->artifacts[0].h1, report->h1);
                         return -EEXIST;
                 }
@@ -77,7 +78,8 @@ static void on_repacked(const WorkerReport *report, void *userdata) {
         task->job = NULL;
         remove_staged(task, task->archive);
         if (report->result != WORKER_OK) {
-                version_task_fail(base, report->result == WORKER_REFUSED, 0, "%s", strempty(report->message));
+                version_task_fail(
+                        base, report->result == WORKER_REFUSED, 0, "%s", strempty(report->message));
                 version_task_finish(base);
                 return;
         }
@@ -123,7 +125,8 @@ static int submit_repack(ModuleTask *task, int archive_fd) {
                         r = negative_errno();
         }
         if (r >= 0)
-                return worker_pool_submit(task->base.context->workers, &request, on_repacked, task, &task->job);
+                return worker_pool_submit(
+                        task->base.context->workers, &request, on_repacked, task, &task->job);
 
         close_fd(request.input_fd);
         close_fd(request.output_fd);
@@ -161,7 +164,8 @@ static int module_task_start(VersionTask *base) {
 
         url = github_archive_url(base->context->settings->github_web_url, package->source.owner,
                 package->source.repository, base->item->release->tag);
-        text_set(&task->file, "%s.%s", base->item->version, file_format_suffix(base->item->entry->file_format));
+        text_set(&task->file, "%s.%s", base->item->version,
+                file_format_suffix(base->item->entry->file_format));
         if (!url || !task->file)
                 return -ENOMEM;
         key = package_key(package, task->file);

@@ -27,7 +27,8 @@ const char *package_state_to_string(PackageState state) {
 
 /* Identity */
 
-static int set_module(Package *package, const Depot *depot, const DepotEntry *entry, const Settings *settings) {
+static int set_module(
+        Package *package, const Depot *depot, const DepotEntry *entry, const Settings *settings) {
         int r = 0;
 
         package->name = package_name(PACKAGE_MODULE, depot->registry_namespace, entry->name, entry->system);
@@ -39,17 +40,17 @@ static int set_module(Package *package, const Depot *depot, const DepotEntry *en
                 if (r >= 0)
                         r = string_assign(&package->source.repository, entry->name);
         } else {
-                r = github_parse_repository_url(entry->repo_url, settings->github_web_url, &package->source.owner,
-                        &package->source.repository);
+                r = github_parse_repository_url(entry->repo_url, settings->github_web_url,
+                        &package->source.owner, &package->source.repository);
                 if (r == -EXDEV || r == -EINVAL) {
-                        text_set(&package->problem, "repoUrl %s is not a repository below %s", entry->repo_url,
-                                settings->github_web_url);
+                        text_set(&package->problem, "repoUrl %s is not a repository below %s",
+                                entry->repo_url, settings->github_web_url);
                         r = 0;
                 }
         }
         if (entry->use_authenticated_client && !package->problem)
-                text_set(&package->problem,
-                        "githubClientConfig.useAuthenticatedClient: this version asks GitHub without credentials only");
+                text_set(&package->problem, "githubClientConfig.useAuthenticatedClient: this version asks "
+                                            "GitHub without credentials only");
         return r;
 }
 
@@ -80,8 +81,8 @@ int package_new(const Depot *depot, const DepotEntry *entry, const Settings *set
         package->kind = entry->kind;
         r = string_assign(&package->leaf, entry->name);
         if (r >= 0)
-                r = entry->kind == PACKAGE_MODULE ? set_module(package, depot, entry, settings) :
-                                                    set_provider(package, entry, settings);
+                r = entry->kind == PACKAGE_MODULE ? set_module(package, depot, entry, settings)
+                                                  : set_provider(package, entry, settings);
         if (r < 0)
                 return r;
         package->source_name = source_name(&package->source);
@@ -127,8 +128,8 @@ int package_compare(const Package *a, const Package *b) {
 }
 
 /* What two depots have to agree on. Returns true and a message when they do not. */
-static bool disagree(const Package *package, const Depot *depot, const DepotEntry *entry, const Package *other,
-        char **ret_error) {
+static bool disagree(const Package *package, const Depot *depot, const DepotEntry *entry,
+        const Package *other, char **ret_error) {
         const PackageWant *first = &package->wants[0];
 
         if (!streq(package->source_name, other->source_name)) {
@@ -167,7 +168,8 @@ VersionStatus *package_find_status(const Package *package, const char *version) 
         return NULL;
 }
 
-VersionStatus *package_set_status(Package *package, const char *version, VersionState state, const char *reason) {
+VersionStatus *package_set_status(
+        Package *package, const char *version, VersionState state, const char *reason) {
         VersionStatus *status = package_find_status(package, version);
 
         if (!status) {

@@ -46,30 +46,30 @@ typedef struct VersionCounts {
 
 struct Package {
         PackageKind kind;
-        char *name;            /* as people name it */
+        char *name; /* as people name it */
         char *store_identity;
-        char *directory;       /* in the store */
-        char *leaf;            /* module: repository name; provider: type */
+        char *directory; /* in the store */
+        char *leaf;      /* module: repository name; provider: type */
         char *provider_namespace;
         Source source;
         char *source_name;
         PackageWant *wants;
         size_t n_wants;
-        char *problem;         /* why the configuration makes it impossible; NULL: it does not */
+        char *problem; /* why the configuration makes it impossible; NULL: it does not */
 
-        Store *store;          /* borrowed; NULL with a problem */
-        Record *record;        /* NULL: none, or not loaded yet */
+        Store *store;   /* borrowed; NULL with a problem */
+        Record *record; /* NULL: none, or not loaded yet */
         char record_revision[STORE_REVISION_SIZE];
-        bool checked;          /* the store was compared with the record since the daemon started */
+        bool checked; /* the store was compared with the record since the daemon started */
 
         PackageState state;
         char *reason;
-        unsigned attempts;     /* failed tries in a row */
+        unsigned attempts;                       /* failed tries in a row */
         uint64_t next_try_usec, last_check_usec; /* realtime; 0: none */
-        VersionStatus *statuses; /* in no order */
+        VersionStatus *statuses;                 /* in no order */
         size_t n_statuses;
 
-        Reconcile *reconcile;  /* what runs now; NULL: nothing */
+        Reconcile *reconcile; /* what runs now; NULL: nothing */
 };
 
 /* The package that the entry means; its wants are still empty. What makes it impossible becomes its `problem`. */
@@ -83,11 +83,13 @@ int package_compare(const Package *a, const Package *b);
 
 /* Adds the entry that led to `other`, a package with the same identity. Returns 0; -EEXIST and a message in *ret_error
  * when the two disagree on where the package comes from or how it is stored. */
-int package_join(Package *package, Depot *depot, const DepotEntry *entry, const Package *other, char **ret_error);
+int package_join(
+        Package *package, Depot *depot, const DepotEntry *entry, const Package *other, char **ret_error);
 
 VersionStatus *package_find_status(const Package *package, const char *version);
 /* Makes or changes the status. NULL when out of memory. */
-VersionStatus *package_set_status(Package *package, const char *version, VersionState state, const char *reason);
+VersionStatus *package_set_status(
+        Package *package, const char *version, VersionState state, const char *reason);
 void package_clear_status(Package *package, const char *version);
 void package_clear_statuses(Package *package);
 

@@ -19,11 +19,11 @@ typedef struct ProviderTask ProviderTask;
 /* One platform's zip. */
 typedef struct Platform {
         ProviderTask *task;
-        const char *name;   /* "linux_amd64", borrowed from the plan */
+        const char *name; /* "linux_amd64", borrowed from the plan */
         char *file, *staged;
         char sha256[SHA256_HEX_SIZE]; /* as the signed sums say */
         uint64_t size;
-        bool adopting;      /* what is being hashed lies in the store already */
+        bool adopting; /* what is being hashed lies in the store already */
         Download *download;
         WorkerJob *job;
         bool done;
@@ -53,8 +53,8 @@ static const Settings *task_settings(const ProviderTask *task) {
 }
 
 static char *task_url(const ProviderTask *task, const char *file) {
-        return hashicorp_file_url(task_settings(task)->hashicorp_releases_url, task->base.package->source.product,
-                task->base.item->release->tag, file);
+        return hashicorp_file_url(task_settings(task)->hashicorp_releases_url,
+                task->base.package->source.product, task->base.item->release->tag, file);
 }
 
 /* Platforms */
@@ -153,8 +153,8 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
                         return;
                 version_task_fail(base, false, 0, "%s: %s", platform->file, strerror(-r));
         } else if (report->result == DOWNLOAD_MISMATCH)
-                version_task_fail(base, true, 0, "SHA256SUMS lists %s for %s, the archive has %s", platform->sha256,
-                        platform->file, report->sha256);
+                version_task_fail(base, true, 0, "SHA256SUMS lists %s for %s, the archive has %s",
+                        platform->sha256, platform->file, report->sha256);
         else
                 version_task_fail(base,
                         report->result == DOWNLOAD_FAILED &&
@@ -192,8 +192,7 @@ static int platform_start(Platform *platform) {
         unsigned line = 0;
         int fd, r;
 
-        platform->file =
-                package_provider_zip(base->package->leaf, base->item->release->tag, platform->name);
+        platform->file = package_provider_zip(base->package->leaf, base->item->release->tag, platform->name);
         if (!platform->file)
                 return -ENOMEM;
         r = shasums_find(shasums->data, shasums->size, platform->file, platform->sha256, &line);
@@ -241,8 +240,8 @@ static void start_platforms(ProviderTask *task) {
 
                 if (r >= 0)
                         continue;
-                version_task_fail(base, r != -ENOMEM, 0, "%s: %s %s", strempty(platform->file), task->shasums.name,
-                        shasums_error(r));
+                version_task_fail(base, r != -ENOMEM, 0, "%s: %s %s", strempty(platform->file),
+                        task->shasums.name, shasums_error(r));
                 platform_end(platform);
         }
 }
@@ -302,8 +301,8 @@ static void on_signature(const WorkerReport *report, void *userdata) {
 
         task->signature_job = NULL;
         if (report->result != WORKER_OK || report->signature != SIGNATURE_GOOD) {
-                version_task_fail(base, report->result != WORKER_FAILED, 0, "%s: the signature is not accepted: %s",
-                        task->shasums.name,
+                version_task_fail(base, report->result != WORKER_FAILED, 0,
+                        "%s: the signature is not accepted: %s", task->shasums.name,
                         report->message ? report->message : signature_verdict_to_string(report->signature));
                 version_task_finish(base);
                 return;
@@ -337,7 +336,8 @@ static int submit_signature(ProviderTask *task, const KeyText *texts, size_t n_t
         if (r >= 0)
                 r = request.input_fd = fs_memory_file("shasums", task->shasums.data, task->shasums.size);
         if (r >= 0)
-                r = request.signature_fd = fs_memory_file("signature", task->signature.data, task->signature.size);
+                r = request.signature_fd =
+                        fs_memory_file("signature", task->signature.data, task->signature.size);
         if (r >= 0)
                 return worker_pool_submit(
                         task->base.context->workers, &request, on_signature, task, &task->signature_job);
@@ -355,7 +355,8 @@ static void on_keys(int result, const KeyText *texts, size_t n_texts, const char
         int r = 0;
 
         if (result < 0) {
-                version_task_fail(base, false, 0, "%s: cannot check the signature: %s", task->shasums.name, message);
+                version_task_fail(
+                        base, false, 0, "%s: cannot check the signature: %s", task->shasums.name, message);
                 version_task_finish(base);
                 return;
         }
@@ -444,7 +445,8 @@ static const char *choose_signature(const ProviderTask *task) {
 
         for (char **file = files; file && *file; file++)
                 for (size_t i = 0; i < settings->n_keys; i++)
-                        if (streq(settings->keys[i].provider_namespace, task->base.package->provider_namespace) &&
+                        if (streq(settings->keys[i].provider_namespace,
+                                    task->base.package->provider_namespace) &&
                                 ends_with_key(*file, settings->keys[i].fingerprint))
                                 return *file;
         for (char **file = files; file && *file; file++)
@@ -470,13 +472,15 @@ static int provider_task_start(VersionTask *base) {
         version_task_set_state(base, VERSION_FETCHING);
         if (!release->shasums_file || !signature || task->n_platforms == 0) {
                 version_task_fail(base, true, 0, "upstream names no %s",
-                        !release->shasums_file ? "SHA256SUMS" : !signature ? "signature of its SHA256SUMS" : "platform");
+                        !release->shasums_file ? "SHA256SUMS"
+                        : !signature           ? "signature of its SHA256SUMS"
+                                               : "platform");
                 version_task_finish(base);
                 return 0;
         }
         if (!streq(release->shasums_file, shasums)) {
-                version_task_fail(base, true, 0, "upstream names its sums %s instead of %s", release->shasums_file,
-                        shasums);
+                version_task_fail(base, true, 0, "upstream names its sums %s instead of %s",
+                        release->shasums_file, shasums);
                 version_task_finish(base);
                 return 0;
         }

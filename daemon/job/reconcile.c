@@ -31,12 +31,12 @@ struct Reconcile {
         size_t next_item;
         VersionTask *tasks[TASKS_MAX];
         size_t n_tasks;
-        VersionYield *ready;       /* waiting for the store */
+        VersionYield *ready; /* waiting for the store */
         size_t n_ready;
-        VersionYield *committing;  /* given to the store */
+        VersionYield *committing; /* given to the store */
         size_t n_committing;
         ReconcileOutcome outcome;
-        char *failure;             /* what outcome.reason is to be */
+        char *failure; /* what outcome.reason is to be */
 };
 
 static void yields_free(VersionYield **yields, size_t *n_yields) {
@@ -109,7 +109,8 @@ static void tell_package(Reconcile *reconcile, PackageState state, const char *r
 static void set_state(Reconcile *reconcile, PackageState state, const char *reason) {
         Package *package = reconcile->package;
 
-        if (reconcile->mode == RECONCILE_PLAN || (package->state == state && streq_ptr(package->reason, reason)))
+        if (reconcile->mode == RECONCILE_PLAN ||
+                (package->state == state && streq_ptr(package->reason, reason)))
                 return;
         package->state = state;
         (void) string_assign(&package->reason, reason);
@@ -150,7 +151,8 @@ static void reconcile_finish(Reconcile *reconcile) {
         (void) sd_event_source_set_enabled(reconcile->deferred, SD_EVENT_ONESHOT);
 }
 
-static void reconcile_fail(Reconcile *reconcile, bool refused, uint64_t not_before_usec, const char *reason) {
+static void reconcile_fail(
+        Reconcile *reconcile, bool refused, uint64_t not_before_usec, const char *reason) {
         Package *package = reconcile->package;
         char until[CLOCK_TEXT_SIZE];
 
@@ -178,8 +180,8 @@ static void reconcile_fail_for_good(Reconcile *reconcile, const char *reason) {
         (void) string_assign(&reconcile->failure, reason);
         if (package->state != PACKAGE_FAILED)
                 log_entry(LOG_WARNING, MESSAGE_PACKAGE_FAILED,
-                        &(LogContext) { .package = package->name, .state = "failed", .reason = reason }, "%s: %s",
-                        package->name, reason);
+                        &(LogContext) { .package = package->name, .state = "failed", .reason = reason },
+                        "%s: %s", package->name, reason);
         if (reconcile->mode == RECONCILE_PLAN)
                 tell_package(reconcile, PACKAGE_FAILED, reason);
         set_state(reconcile, PACKAGE_FAILED, reason);
@@ -233,8 +235,10 @@ static void version_failed(Reconcile *reconcile, const char *version, const Vers
         status->next_try_usec = package_next_try(status->attempts, yield->refused, yield->not_before_usec);
         clock_format(status->next_try_usec, until);
         log_entry(LOG_WARNING, MESSAGE_VERSION_FAILED,
-                &(LogContext) {
-                        .package = package->name, .version = version, .state = "failed", .reason = yield->error },
+                &(LogContext) { .package = package->name,
+                        .version = version,
+                        .state = "failed",
+                        .reason = yield->error },
                 "%s %s: %s; kept out, next try %s", package->name, version, strempty(yield->error), until);
         tell_version(reconcile, version, VERSION_FAILED, status->reason);
 }
@@ -268,7 +272,9 @@ static void on_committed(int r, const char *key, const char *revision, void *use
         if (answer_is_late(reconcile))
                 return;
         if (r < 0) {
-                text_set(&what, r == -ESTALE ? "%s was changed by somebody else" : "cannot write %s to the store", key);
+                text_set(&what,
+                        r == -ESTALE ? "%s was changed by somebody else" : "cannot write %s to the store",
+                        key);
                 yields_free(&reconcile->committing, &reconcile->n_committing);
                 /* Nothing that is under way fits the record any more. */
                 for (size_t i = 0; i < reconcile->n_tasks; i++)
@@ -295,8 +301,8 @@ static int commit_ready(Reconcile *reconcile) {
         reconcile->n_committing = TAKE_GENERIC(reconcile->n_ready, 0);
         r = store_batch_new(&batch);
         if (r >= 0)
-                r = commit_yields(batch, reconcile->package, reconcile->context->settings, reconcile->committing,
-                        reconcile->n_committing);
+                r = commit_yields(batch, reconcile->package, reconcile->context->settings,
+                        reconcile->committing, reconcile->n_committing);
         if (r >= 0)
                 r = store_commit(reconcile->package->store, &batch, on_committed, reconcile);
         if (r >= 0)
@@ -329,7 +335,8 @@ static bool item_is_to_fetch(const PlanItem *item) {
 static void start_tasks(Reconcile *reconcile) {
         const Plan *plan = reconcile->plan;
 
-        for (; reconcile->next_item < plan->n_items && reconcile->n_tasks < TASKS_MAX; reconcile->next_item++) {
+        for (; reconcile->next_item < plan->n_items && reconcile->n_tasks < TASKS_MAX;
+                reconcile->next_item++) {
                 const PlanItem *item = &plan->items[reconcile->next_item];
                 int r;
 
@@ -340,8 +347,7 @@ static void start_tasks(Reconcile *reconcile) {
                 if (r >= 0)
                         reconcile->n_tasks++;
                 else
-                        version_failed(
-                                reconcile, item->version, &(VersionYield) { .error = strerror(-r) });
+                        version_failed(reconcile, item->version, &(VersionYield) { .error = strerror(-r) });
         }
 }
 
@@ -458,7 +464,8 @@ static void reconcile_go_on(Reconcile *reconcile) {
 static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
         const Package *package = reconcile->package;
         _cleanup_free_ PlanWant *wants = calloc(MAX_OF(package->n_wants, (size_t) 1), sizeof(PlanWant));
-        _cleanup_free_ PlanFailure *failures = calloc(MAX_OF(package->n_statuses, (size_t) 1), sizeof(PlanFailure));
+        _cleanup_free_ PlanFailure *failures =
+                calloc(MAX_OF(package->n_statuses, (size_t) 1), sizeof(PlanFailure));
         size_t n_failures = 0;
 
         if (!wants || !failures)
@@ -467,8 +474,8 @@ static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
                 wants[i] = (PlanWant) { package->wants[i].depot->name, package->wants[i].entry };
         for (size_t i = 0; i < package->n_statuses; i++)
                 if (package->statuses[i].state == VERSION_FAILED)
-                        failures[n_failures++] =
-                                (PlanFailure) { package->statuses[i].version, package->statuses[i].next_try_usec };
+                        failures[n_failures++] = (PlanFailure) { package->statuses[i].version,
+                                package->statuses[i].next_try_usec };
         return plan_make(
                 &(PlanInput) {
                         .kind = package->kind,
@@ -488,7 +495,7 @@ static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
 
 static bool version_is_known(const Reconcile *reconcile) {
         return release_list_find(reconcile->releases, reconcile->only) ||
-                (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
+               (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
 }
 
 /* A version that failed and is no longer asked for has no failure to tell of. */
@@ -503,7 +510,7 @@ static void forget_failures(Reconcile *reconcile) {
                         PlanAction action = reconcile->plan->items[j].action;
 
                         planned = streq(reconcile->plan->items[j].version, version) && action != PLAN_KEEP &&
-                                action != PLAN_PRUNE;
+                                  action != PLAN_PRUNE;
                 }
                 if (planned)
                         i++;
@@ -581,8 +588,9 @@ static void discover(Reconcile *reconcile) {
         r = listing_start(context->fetcher, context->listings,
                 &(ListingRequest) {
                         .source = &package->source,
-                        .api_url = package->source.kind == SOURCE_GITHUB ? context->settings->github_api_url :
-                                                                           context->settings->hashicorp_api_url,
+                        .api_url = package->source.kind == SOURCE_GITHUB
+                                           ? context->settings->github_api_url
+                                           : context->settings->hashicorp_api_url,
                         .page_size_max = context->settings->document_size_max,
                         .unconditional = reconcile->force,
                         .done = on_listed,
@@ -602,7 +610,8 @@ static void on_checked(int r, unsigned n_mended, void *userdata) {
                 return;
         }
         if (n_mended > 0)
-                log_entry(LOG_NOTICE, MESSAGE_STORE_HEALED, &(LogContext) { .package = reconcile->package->name },
+                log_entry(LOG_NOTICE, MESSAGE_STORE_HEALED,
+                        &(LogContext) { .package = reconcile->package->name },
                         "%s: the store did not agree with its record in %u places and was mended",
                         reconcile->package->name, n_mended);
         reconcile->package->checked = true;
@@ -665,8 +674,8 @@ static int load_record(Reconcile *reconcile) {
         return r;
 }
 
-int reconcile_start(const JobContext *context, Package *package, const ReconcileOptions *options, ReconcileDone done,
-        void *userdata) {
+int reconcile_start(const JobContext *context, Package *package, const ReconcileOptions *options,
+        ReconcileDone done, void *userdata) {
         Reconcile *reconcile = calloc(1, sizeof(Reconcile));
         int r;
 

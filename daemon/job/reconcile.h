@@ -27,7 +27,7 @@ typedef struct ReconcileOutcome {
 typedef void (*ReconcileDone)(Package *package, const ReconcileOutcome *outcome, void *userdata);
 
 /* Sets package->reconcile until `done`, which is called once from the loop, never from within this call. */
-int reconcile_start(const JobContext *context, Package *package, const ReconcileOptions *options, ReconcileDone done,
-        void *userdata);
+int reconcile_start(const JobContext *context, Package *package, const ReconcileOptions *options,
+        ReconcileDone done, void *userdata);
 /* Stops without calling anything; afterwards the package is free to go. What is staged stays for the next time. */
 void reconcile_cancel(Package *package);

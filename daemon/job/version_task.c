@@ -1,7 +1,6 @@
 #include "job/version_task.h"
 
 #include "base/list.h"
-#include "base/list.h"
 #include "job/version_task_private.h"
 
 void version_yield_clear(VersionYield *yield) {
@@ -34,7 +33,8 @@ int version_yield_add_file(VersionYield *yield, const char *staged, const char *
 
 int version_yield_add_document(VersionYield *yield, const char *file, const void *data, size_t size) {
         StagedDocument added = { .file = strdup(file), .data = malloc(size + 1), .size = size };
-        int r = added.file && added.data ? LIST_APPEND(yield->documents, yield->n_documents, added) : -ENOMEM;
+        int r = added.file && added.data ? LIST_APPEND(yield->documents, yield->n_documents, added)
+                                         : -ENOMEM;
 
         if (r < 0) {
                 free(added.file);
@@ -115,8 +115,8 @@ void version_task_fail(VersionTask *task, bool refused, uint64_t not_before_usec
         task->yield.not_before_usec = MAX_OF(task->yield.not_before_usec, not_before_usec);
 }
 
-int version_task_start(const JobContext *context, Package *package, const PlanItem *item, VersionTaskDone done,
-        void *userdata, VersionTask **ret) {
+int version_task_start(const JobContext *context, Package *package, const PlanItem *item,
+        VersionTaskDone done, void *userdata, VersionTask **ret) {
         const VersionTaskKind *kind =
                 package->kind == PACKAGE_PROVIDER ? &provider_task_kind : &module_task_kind;
         VersionTask *task = calloc(1, kind->size);

@@ -20,16 +20,16 @@ typedef struct StagedDocument {
 
 /* What is ready for the store. */
 typedef struct VersionYield {
-        char *text;                /* the version, normalised */
-        RecordVersion *version;    /* as it is to stand in the record; NULL: nothing is ready */
+        char *text;                    /* the version, normalised */
+        RecordVersion *version;        /* as it is to stand in the record; NULL: nothing is ready */
         const RecordVersion *recorded; /* where commit_yields() has put it; borrowed from the record */
         StagedFile *files;
         size_t n_files;
         StagedDocument *documents; /* beside the artifacts */
         size_t n_documents;
-        char *error;               /* what went wrong, with everything or with some platforms; NULL: nothing */
-        bool refused;              /* the error lies in what upstream serves: trying again soon is no use */
-        uint64_t not_before_usec;  /* realtime */
+        char *error;  /* what went wrong, with everything or with some platforms; NULL: nothing */
+        bool refused; /* the error lies in what upstream serves: trying again soon is no use */
+        uint64_t not_before_usec; /* realtime */
 } VersionYield;
 
 void version_yield_clear(VersionYield *yield);
@@ -40,8 +40,8 @@ int version_yield_add_document(VersionYield *yield, const char *file, const void
 typedef void (*VersionTaskDone)(VersionTask *task, VersionYield *yield, void *userdata);
 
 /* `item` and what it borrows from live at least as long as the task. The task frees itself after `done`. */
-int version_task_start(const JobContext *context, Package *package, const PlanItem *item, VersionTaskDone done,
-        void *userdata, VersionTask **ret);
+int version_task_start(const JobContext *context, Package *package, const PlanItem *item,
+        VersionTaskDone done, void *userdata, VersionTask **ret);
 /* Forgets it without calling anything. Returns NULL. */
 VersionTask *version_task_cancel(VersionTask *task);
 const char *version_task_version(const VersionTask *task);

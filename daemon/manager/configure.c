@@ -169,8 +169,8 @@ static int add_entry(
                 return r;
         log_entry(LOG_ERR, MESSAGE_CONFIGURATION_PROBLEM,
                 &(LogContext) { .depot = depot->name, .package = package->name, .reason = conflict },
-                "%s:%u:%u: %s: %s; this entry is left out", depot->file, entry->line, entry->column, package->name,
-                strempty(conflict));
+                "%s:%u:%u: %s: %s; this entry is left out", depot->file, entry->line, entry->column,
+                package->name, strempty(conflict));
         return 0;
 }
 
@@ -257,7 +257,8 @@ int manager_configure(Manager *manager, Config *config) {
                 _cleanup_free_ char *text = config_problem_format(&config->problems[i]);
 
                 log_entry(LOG_ERR, MESSAGE_CONFIGURATION_PROBLEM,
-                        &(LogContext) { .depot = config->problems[i].depot, .reason = config->problems[i].message },
+                        &(LogContext) {
+                                .depot = config->problems[i].depot, .reason = config->problems[i].message },
                         "%s", strempty(text));
         }
         r = configure_depots(manager, config);

@@ -31,8 +31,8 @@ static int on_wake(sd_event_source *source, void *userdata) {
 }
 
 void manager_note_change(Manager *manager, const ReconcileOutcome *outcome) {
-        manager->changed = manager->changed || outcome->added > 0 || outcome->pruned > 0 || outcome->failed > 0 ||
-                outcome->package_failed;
+        manager->changed = manager->changed || outcome->added > 0 || outcome->pruned > 0 ||
+                           outcome->failed > 0 || outcome->package_failed;
 }
 
 /* Events */
@@ -54,8 +54,9 @@ static void count_for_requests(const Manager *manager, const JobEvent *event) {
                         continue;
                 for (size_t i = 0; event->plan && i < event->plan->n_items; i++)
                         request->versions_total += event->plan->items[i].action == PLAN_ADD ||
-                                event->plan->items[i].action == PLAN_RETRY;
-                request->versions_done += event->type == JOB_EVENT_VERSION &&
+                                                   event->plan->items[i].action == PLAN_RETRY;
+                request->versions_done +=
+                        event->type == JOB_EVENT_VERSION &&
                         (event->state == VERSION_PUBLISHED || event->state == VERSION_FAILED);
         }
 }
@@ -117,7 +118,8 @@ static int apply_settings(Manager *manager, const Settings *settings) {
                 r = fetcher_set_options(manager->fetcher, &options);
         if (r < 0)
                 return r;
-        text_set(&directory, "%s", settings->store_directory ? settings->store_directory : manager->state_directory);
+        text_set(&directory, "%s",
+                settings->store_directory ? settings->store_directory : manager->state_directory);
         if (directory && !settings->store_directory)
                 text_set(&directory, "%s/store", manager->state_directory);
         if (!directory)
@@ -317,10 +319,12 @@ int manager_reload(Manager *manager) {
                         r = depot_poll(state, &(ReconcileOptions) { .mode = RECONCILE_SYNC });
                 state->changed = false;
         }
-        log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL, "The configuration was loaded anew: %zu depots, %zu problems",
-                manager->n_depots, manager->config->n_problems);
+        log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL,
+                "The configuration was loaded anew: %zu depots, %zu problems", manager->n_depots,
+                manager->config->n_problems);
         if (manager->listener)
-                manager->listener(&(ManagerEvent) { .type = MANAGER_EVENT_RELOAD }, manager->listener_userdata);
+                manager->listener(
+                        &(ManagerEvent) { .type = MANAGER_EVENT_RELOAD }, manager->listener_userdata);
         return r;
 }
 

@@ -14,18 +14,18 @@ typedef struct Request Request;
 typedef struct ManagerOptions {
         char *const *configuration_directories; /* earlier masks later */
         const char *state_directory;
-        const char *worker;                     /* path of opendepot-worker */
+        const char *worker; /* path of opendepot-worker */
 } ManagerOptions;
 
 /* A Depot document in force. */
 typedef struct DepotState {
         Manager *manager;
         Depot *depot;
-        bool changed;             /* not polled since it came into force */
-        bool stale;               /* the document on disk was refused, this is the one before */
-        uint64_t last_poll_usec;  /* realtime; 0: never */
-        uint64_t next_poll_usec;  /* realtime; 0: none */
-        Request *poll;            /* NULL: none runs */
+        bool changed;            /* not polled since it came into force */
+        bool stale;              /* the document on disk was refused, this is the one before */
+        uint64_t last_poll_usec; /* realtime; 0: never */
+        uint64_t next_poll_usec; /* realtime; 0: none */
+        Request *poll;           /* NULL: none runs */
         sd_event_source *timer;
 } DepotState;
 
@@ -89,8 +89,8 @@ ManagerNumbers manager_numbers(const Manager *manager);
 
 /* Asks for packages to be reconciled: all, or those of a depot, or those of a name (one in each store). `done` is called
  * once from the loop, never from within this call. Returns -ENOENT when there is no such depot or package. */
-int manager_request(Manager *manager, const ReconcileOptions *options, const char *depot, const char *package,
-        RequestDone done, void *userdata, Request **ret);
+int manager_request(Manager *manager, const ReconcileOptions *options, const char *depot,
+        const char *package, RequestDone done, void *userdata, Request **ret);
 /* Nobody wants to hear of it any more; the work goes on. */
 void request_forget(Request *request);
 bool request_covers(const Request *request, const Package *package);

@@ -25,7 +25,7 @@ struct Manager {
         size_t n_stores;
         DepotState **depots; /* sorted by name */
         size_t n_depots;
-        Runner **runners;    /* sorted by package_compare() */
+        Runner **runners; /* sorted by package_compare() */
         size_t n_runners;
         unsigned n_running;
         Request *requests;

@@ -15,14 +15,15 @@ static void on_poll_done(Request *request, const RequestOutcome *outcome, void *
         state->last_poll_usec = clock_realtime_usec();
         log_entry(outcome->packages_failed > 0 ? LOG_WARNING : LOG_INFO, MESSAGE_POLL_DONE,
                 &(LogContext) { .depot = state->depot->name },
-                "Depot %s: %llu of %llu packages are up to date; %llu versions added, %llu failed, %llu pruned",
+                "Depot %s: %llu of %llu packages are up to date; %llu versions added, %llu failed, %llu "
+                "pruned",
                 state->depot->name, (unsigned long long) (outcome->packages - outcome->packages_failed),
                 (unsigned long long) outcome->packages, (unsigned long long) outcome->versions_added,
-                (unsigned long long) outcome->versions_failed, (unsigned long long) outcome->versions_pruned);
-        depot_schedule(state,
-                interval > 0 ? state->last_poll_usec + interval +
-                                clock_jitter(MIN_OF(interval / 20, JITTER_MAX_USEC)) :
-                               0);
+                (unsigned long long) outcome->versions_failed,
+                (unsigned long long) outcome->versions_pruned);
+        depot_schedule(state, interval > 0 ? state->last_poll_usec + interval +
+                                                     clock_jitter(MIN_OF(interval / 20, JITTER_MAX_USEC))
+                                           : 0);
         if (state->manager->changed && manager_save_state(state->manager) >= 0)
                 state->manager->changed = false;
 }
@@ -30,7 +31,8 @@ static void on_poll_done(Request *request, const RequestOutcome *outcome, void *
 int depot_poll(DepotState *state, const ReconcileOptions *options) {
         if (state->poll)
                 return 0;
-        return manager_request(state->manager, options, state->depot->name, NULL, on_poll_done, state, &state->poll);
+        return manager_request(
+                state->manager, options, state->depot->name, NULL, on_poll_done, state, &state->poll);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {

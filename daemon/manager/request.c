@@ -73,8 +73,8 @@ static bool is_asked_for(const Package *package, const char *depot, const char *
         return (!depot || package_is_wanted_by(package, depot)) && (!name || streq(package->name, name));
 }
 
-int manager_request(Manager *manager, const ReconcileOptions *options, const char *depot, const char *package,
-        RequestDone done, void *userdata, Request **ret) {
+int manager_request(Manager *manager, const ReconcileOptions *options, const char *depot,
+        const char *package, RequestDone done, void *userdata, Request **ret) {
         Request *request;
         int r;
 

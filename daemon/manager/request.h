@@ -8,10 +8,10 @@ struct Request {
         Manager *manager;
         Request *previous, *next;
         ReconcileOptions options;
-        char *version;           /* what options.version points to */
+        char *version;             /* what options.version points to */
         size_t n_packages, n_left; /* all, and those that are not done */
         RequestOutcome outcome;
-        uint64_t started_usec;   /* boottime */
+        uint64_t started_usec; /* boottime */
         uint64_t started_bytes;
         uint64_t versions_total, versions_done;
         sd_event_source *deferred;

@@ -15,7 +15,7 @@ typedef struct Runner {
         size_t n_waiting;
         Request **current; /* for the one that runs */
         size_t n_current;
-        bool running;      /* also for a retry, which nobody waits for */
+        bool running; /* also for a retry, which nobody waits for */
         bool retry_due;
         sd_event_source *retry_timer;
 } Runner;

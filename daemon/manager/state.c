@@ -80,7 +80,8 @@ int manager_save_state(Manager *manager) {
                 r = save_package(packages, manager->runners[i]->package);
         if (r >= 0) {
                 text = json_format(state, false);
-                r = text ? fs_write_file_durably(manager->state_fd, STATE_FILE, text, strlen(text), 0644) : -ENOMEM;
+                r = text ? fs_write_file_durably(manager->state_fd, STATE_FILE, text, strlen(text), 0644)
+                         : -ENOMEM;
         }
         if (r < 0)
                 log_warning("Cannot keep the state of the timers: %s", strerror(-r));
@@ -110,7 +111,8 @@ static void load_version(Package *package, const char *version, json_object *obj
         uint64_t attempts = 0, next_try = 0;
         VersionStatus *status;
 
-        if (json_get_string(object, "reason", &reason) < 0 || json_get_uint64(object, "attempts", &attempts) < 0 ||
+        if (json_get_string(object, "reason", &reason) < 0 ||
+                json_get_uint64(object, "attempts", &attempts) < 0 ||
                 json_get_uint64(object, "nextTry", &next_try) < 0)
                 return;
         status = package_set_status(package, version, VERSION_FAILED, reason);
@@ -164,7 +166,8 @@ int manager_load_state(Manager *manager) {
         if (r >= 0)
                 r = json_parse(data, size, &state, &error);
         if (r < 0) {
-                log_warning("Cannot read " STATE_FILE ", everything is polled anew: %s", error ? error : strerror(-r));
+                log_warning("Cannot read " STATE_FILE ", everything is polled anew: %s",
+                        error ? error : strerror(-r));
                 return 0;
         }
         if (json_get_object(state, "depots", &depots) > 0)

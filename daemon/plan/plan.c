@@ -41,7 +41,7 @@ typedef struct Candidate {
 
 /* How many versions of one wish are newer than the one being looked at. */
 typedef struct Rank {
-        uint64_t matching;  /* that are installable or could become so */
+        uint64_t matching; /* that are installable or could become so */
         uint64_t published;
 } Rank;
 
@@ -53,15 +53,16 @@ typedef struct Planner {
 
 /* Verdict on one candidate over all wants. */
 typedef struct Verdict {
-        const PlanWant *want;   /* the first that wants it; NULL: none */
-        bool matched;           /* at least one wish matches, wanted or beyond its limit */
-        bool removable;         /* every wish that matches has enough newer versions published */
-        const PlanWant *limit;  /* one that has it beyond its limit */
+        const PlanWant *want;  /* the first that wants it; NULL: none */
+        bool matched;          /* at least one wish matches, wanted or beyond its limit */
+        bool removable;        /* every wish that matches has enough newer versions published */
+        const PlanWant *limit; /* one that has it beyond its limit */
 } Verdict;
 
 static bool entry_matches(const DepotEntry *entry, const Version *version) {
         /* Without a constraint every release is wanted, as ">= 0.0.0" has it: no pre-releases. */
-        return entry->constraint ? constraint_matches(entry->constraint, version) : !version_is_prerelease(version);
+        return entry->constraint ? constraint_matches(entry->constraint, version)
+                                 : !version_is_prerelease(version);
 }
 
 static bool is_available(const Candidate *candidate) {
@@ -110,7 +111,7 @@ static bool entry_wants_platform(const DepotEntry *entry, const char *platform) 
              any_architecture = !entry->architectures || strings_contain(entry->architectures, "*");
 
         return os && (any_os || strings_contain(entry->operating_systems, os)) &&
-                (any_architecture || strings_contain(entry->architectures, separator + 1));
+               (any_architecture || strings_contain(entry->architectures, separator + 1));
 }
 
 static bool wants_platform(const Planner *planner, const Candidate *candidate, const char *platform) {
@@ -122,14 +123,16 @@ static bool wants_platform(const Planner *planner, const Candidate *candidate, c
                 /* judge() has counted this candidate already. */
                 bool within = limit == 0 || planner->ranks[i].matching <= limit;
 
-                if (within && entry_matches(entry, candidate->version) && entry_wants_platform(entry, platform))
+                if (within && entry_matches(entry, candidate->version) &&
+                        entry_wants_platform(entry, platform))
                         return true;
         }
         return false;
 }
 
 /* The platforms to fetch; *ret_any tells whether upstream has any that is wanted. */
-static int missing_platforms(const Planner *planner, const Candidate *candidate, bool all, char ***ret, bool *ret_any) {
+static int missing_platforms(
+        const Planner *planner, const Candidate *candidate, bool all, char ***ret, bool *ret_any) {
         _cleanup_(strings_freep) char **platforms = NULL;
         int r;
 
@@ -156,7 +159,8 @@ static const PlanFailure *find_failure(const PlanInput *input, const char *versi
 }
 
 /* Adds an item and returns it, NULL when out of memory. Its reason is still to be set. */
-static PlanItem *add_item(Planner *planner, PlanAction action, const Candidate *candidate, const Verdict *verdict) {
+static PlanItem *add_item(
+        Planner *planner, PlanAction action, const Candidate *candidate, const Verdict *verdict) {
         PlanItem item = {
                 .action = action,
                 .release = candidate->release,
@@ -175,7 +179,8 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
         const PlanInput *input = planner->input;
         const PlanFailure *failure = find_failure(input, version_string(candidate->version));
         const char *constraint = strempty(verdict->want->entry->constraint_text);
-        bool anew = input->force && input->only, complete = candidate->held && candidate->held->n_artifacts > 0;
+        bool anew = input->force && input->only,
+             complete = candidate->held && candidate->held->n_artifacts > 0;
         _cleanup_(strings_freep) char **platforms = NULL;
         PlanAction action = PLAN_ADD;
         PlanItem *item;
@@ -206,8 +211,8 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
         else if (anew && candidate->held)
                 text_set(&item->reason, "fetched anew on request");
         else
-                text_set(&item->reason, "wanted by depot %s%s%s%s", verdict->want->depot, constraint[0] ? " (" : "",
-                        constraint, constraint[0] ? ")" : "");
+                text_set(&item->reason, "wanted by depot %s%s%s%s", verdict->want->depot,
+                        constraint[0] ? " (" : "", constraint, constraint[0] ? ")" : "");
         return 0;
 }
 
@@ -234,16 +239,19 @@ static int plan_candidate(Planner *planner, const Candidate *candidate) {
                 return 0;
         }
 
-        item = add_item(planner, verdict.removable && !input->only ? PLAN_PRUNE : PLAN_KEEP, candidate, &verdict);
+        item = add_item(
+                planner, verdict.removable && !input->only ? PLAN_PRUNE : PLAN_KEEP, candidate, &verdict);
         if (!item)
                 return -ENOMEM;
         if (item->action == PLAN_PRUNE)
                 text_set(&item->reason, "beyond versionHistoryLimit %llu of depot %s",
-                        (unsigned long long) verdict.limit->entry->version_history_limit, verdict.limit->depot);
+                        (unsigned long long) verdict.limit->entry->version_history_limit,
+                        verdict.limit->depot);
         else if (!verdict.matched)
                 text_set(&item->reason, "published; no depot asks for it any more");
         else if (verdict.limit && !verdict.want)
-                text_set(&item->reason, "published; beyond versionHistoryLimit, kept until newer versions are in");
+                text_set(&item->reason,
+                        "published; beyond versionHistoryLimit, kept until newer versions are in");
         else if (withdrawn)
                 text_set(&item->reason, "published; withdrawn upstream since");
         else

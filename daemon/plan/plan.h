@@ -40,7 +40,8 @@ typedef struct PlanInput {
         size_t n_failures;
         uint64_t now_usec; /* realtime */
         bool force;        /* failed versions are due at once */
-        const Version *only; /* nothing but this version; with `force` it is fetched even if it is published */
+        const Version
+                *only; /* nothing but this version; with `force` it is fetched even if it is published */
         /* Whether what is to be added counts as published when older versions are judged: true for showing the whole
          * outcome beforehand, false for deciding what may be removed now. */
         bool assume_added;

@@ -8,8 +8,8 @@
 
 char *publish_directory(const PublishTarget *target, size_t i) {
         return target->hostnames[i] ? package_directory(PACKAGE_PROVIDER, target->hostnames[i],
-                                              target->provider_namespace, target->type, NULL) :
-                                      NULL;
+                                              target->provider_namespace, target->type, NULL)
+                                    : NULL;
 }
 
 char *publish_index_text(const Record *record) {
@@ -21,7 +21,8 @@ char *publish_version_text(const PublishTarget *target, size_t i, const RecordVe
 
         if (i == 0)
                 return documents_version(version, "");
-        text_set(&prefix, "../../../%s/%s/%s/", target->hostnames[0], target->provider_namespace, target->type);
+        text_set(&prefix, "../../../%s/%s/%s/", target->hostnames[0], target->provider_namespace,
+                target->type);
         return prefix ? documents_version(version, prefix) : NULL;
 }
 
@@ -55,7 +56,8 @@ int publish_version(StoreBatch *batch, const PublishTarget *target, const Record
         int r = 0;
 
         for (size_t i = 0; target->hostnames[i] && r >= 0; i++) {
-                _cleanup_free_ char *key = document_key(target, i, version_string(version->version), ".json"),
+                _cleanup_free_ char *key = document_key(
+                                            target, i, version_string(version->version), ".json"),
                                     *text = publish_version_text(target, i, version);
 
                 r = put(batch, key, text);

@@ -9,8 +9,8 @@
 typedef struct ListingCache ListingCache;
 
 typedef struct ListingPage {
-        char *etag;  /* NULL: none */
-        char *next;  /* URL of the next page; NULL: the last one */
+        char *etag; /* NULL: none */
+        char *next; /* URL of the next page; NULL: the last one */
         ReleaseList *releases;
 } ListingPage;
 

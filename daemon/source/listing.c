@@ -20,9 +20,9 @@ struct Listing {
         uint64_t page_size_max;
         bool unconditional;
 
-        char *url;             /* of the page being asked for */
-        char **seen;           /* URLs asked for so far */
-        ListingPage *known;    /* what the cache has of it */
+        char *url;          /* of the page being asked for */
+        char **seen;        /* URLs asked for so far */
+        ListingPage *known; /* what the cache has of it */
         bool reading_cache, cancelled;
         Transfer *transfer;
         ReleaseList *releases; /* of the pages so far */
@@ -128,8 +128,7 @@ static void listing_add_page(Listing *listing, ListingPage *page) {
                 listing_fail(listing, FETCH_UNAVAILABLE, strerror(-r));
 }
 
-static int parse_page(
-        Listing *listing, const FetchResponse *response, ListingPage **ret, char **ret_error) {
+static int parse_page(Listing *listing, const FetchResponse *response, ListingPage **ret, char **ret_error) {
         _cleanup_(listing_page_freep) ListingPage *page = calloc(1, sizeof(ListingPage));
         const char *data = strempty(response->body->data);
         _cleanup_free_ char *after = NULL;
@@ -177,7 +176,8 @@ static void on_page(const FetchResponse *response, void *userdata) {
         if (response->result != FETCH_OK) {
                 listing_end(listing,
                         &(ListingResult) {
-                                .fetch = response->result == FETCH_NOT_MODIFIED ? FETCH_REFUSED : response->result,
+                                .fetch = response->result == FETCH_NOT_MODIFIED ? FETCH_REFUSED
+                                                                                : response->result,
                                 .message = response->error ? response->error : "unexpected HTTP 304",
                                 .not_before_usec = response->not_before_usec,
                         });
@@ -260,9 +260,11 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 r = string_assign(&listing->api_url, request->api_url);
         if (r >= 0) {
                 listing->releases = calloc(1, sizeof(ReleaseList));
-                listing->url = listing->kind == SOURCE_GITHUB ?
-                        github_releases_url(request->api_url, request->source->owner, request->source->repository) :
-                        hashicorp_releases_url(request->api_url, request->source->product, NULL);
+                listing->url =
+                        listing->kind == SOURCE_GITHUB
+                                ? github_releases_url(request->api_url, request->source->owner,
+                                          request->source->repository)
+                                : hashicorp_releases_url(request->api_url, request->source->product, NULL);
                 r = listing->releases && listing->url ? listing_ask(listing) : -ENOMEM;
         }
         if (r < 0) {

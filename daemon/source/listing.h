@@ -35,10 +35,10 @@ typedef struct ListingResult {
 typedef void (*ListingDone)(ListingResult *result, void *userdata);
 
 typedef struct ListingRequest {
-        const Source *source;    /* copied */
-        const char *api_url;     /* base URL of the source's API */
+        const Source *source; /* copied */
+        const char *api_url;  /* base URL of the source's API */
         uint64_t page_size_max;
-        bool unconditional;      /* ignore what is cached */
+        bool unconditional; /* ignore what is cached */
         ListingDone done;
         void *userdata;
 } ListingRequest;

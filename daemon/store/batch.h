@@ -13,8 +13,8 @@ typedef enum StoreStepType {
 typedef struct StoreStep {
         StoreStepType type;
         char *key;
-        char *staged;   /* put file */
-        char *data;     /* put */
+        char *staged; /* put file */
+        char *data;   /* put */
         size_t size;
         char *revision; /* put: NULL, "" or a revision */
 } StoreStep;

@@ -378,7 +378,8 @@ static int clean_staging(int staging_fd) {
 
                 if (fstatat(staging_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
                         continue;
-                if (!(endswith(name, ".part") || endswith(name, ".meta")) || st.st_mtime < now - STAGING_AGE_MAX_SEC)
+                if (!(endswith(name, ".part") || endswith(name, ".meta")) ||
+                        st.st_mtime < now - STAGING_AGE_MAX_SEC)
                         (void) unlinkat(staging_fd, name, 0);
         }
         (void) closedir(directory);
@@ -405,7 +406,9 @@ int file_system_store_open(Offload *offload, const char *directory, Store **ret,
         store->fd = fs_open_root(directory, true);
         if (store->fd >= 0)
                 base->staging_fd = fs_open_directory(store->fd, STAGING_DIRECTORY, true);
-        r = store->fd < 0 ? store->fd : base->staging_fd < 0 ? base->staging_fd : clean_staging(base->staging_fd);
+        r = store->fd < 0          ? store->fd
+            : base->staging_fd < 0 ? base->staging_fd
+                                   : clean_staging(base->staging_fd);
         if (r < 0) {
                 text_set(ret_error, "cannot open the store %s: %s", directory, strerror(-r));
                 return r;

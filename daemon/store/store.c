@@ -14,7 +14,8 @@ int store_open(Offload *offload, const StorageConfig *storage, const char *defau
                 return -EOPNOTSUPP;
         }
         if (storage->presign_set && storage->presign_enabled) {
-                text_set(ret_error, "storageConfig.presign: this version has no object store that could sign links");
+                text_set(ret_error,
+                        "storageConfig.presign: this version has no object store that could sign links");
                 return -EOPNOTSUPP;
         }
         return file_system_store_open(offload,
@@ -112,7 +113,8 @@ int store_batch_put_file(StoreBatch *batch, const char *key, const char *staged)
         return batch_add(batch, step);
 }
 
-int store_batch_put(StoreBatch *batch, const char *key, const char *data, size_t size, const char *revision) {
+int store_batch_put(
+        StoreBatch *batch, const char *key, const char *data, size_t size, const char *revision) {
         StoreStep step;
         int r;
 

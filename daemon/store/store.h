@@ -58,8 +58,8 @@ struct Store {
 
 /* Opens the store that the configuration describes; `default_directory` is the place of a file-system store without a
  * path. Returns -EOPNOTSUPP for a backend that this version does not have, and a message in *ret_error. */
-int store_open(
-        Offload *offload, const StorageConfig *storage, const char *default_directory, Store **ret, char **ret_error);
+int store_open(Offload *offload, const StorageConfig *storage, const char *default_directory, Store **ret,
+        char **ret_error);
 Store *store_free(Store *store);
 DEFINE_CLEANUP(Store *, store_free)
 

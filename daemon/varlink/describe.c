@@ -19,7 +19,8 @@ static Time time_of(uint64_t realtime_usec) {
         return time;
 }
 
-#define PAIR_TIME(name, usec) SD_JSON_BUILD_PAIR_CONDITION((usec) > 0, name, SD_JSON_BUILD_STRING(time_of(usec).text))
+#define PAIR_TIME(name, usec)                                                                               \
+        SD_JSON_BUILD_PAIR_CONDITION((usec) > 0, name, SD_JSON_BUILD_STRING(time_of(usec).text))
 #define PAIR_TEXT(name, value) SD_JSON_BUILD_PAIR_CONDITION(!!(value), name, SD_JSON_BUILD_STRING(value))
 
 static int append(sd_json_variant **array, sd_json_variant *element) {
@@ -95,7 +96,8 @@ int describe_status(const Manager *manager, sd_json_variant **ret) {
                 r = describe_problems(manager, &problems);
         if (r >= 0)
                 r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", OPENDEPOT_VERSION),
-                        PAIR_TIME("startedAt", numbers.started_usec), PAIR_TIME("loadedAt", numbers.loaded_usec),
+                        PAIR_TIME("startedAt", numbers.started_usec),
+                        PAIR_TIME("loadedAt", numbers.loaded_usec),
                         SD_JSON_BUILD_PAIR_UNSIGNED("packagesActive", numbers.packages_active),
                         SD_JSON_BUILD_PAIR_UNSIGNED("packages", manager_n_packages(manager)),
                         SD_JSON_BUILD_PAIR_UNSIGNED("packagesFailed", n_failed),
@@ -136,7 +138,8 @@ int describe_depot(const Manager *manager, const DepotState *state, sd_json_vari
                         SD_JSON_BUILD_PAIR_BOOLEAN("polling", !!state->poll),
                         SD_JSON_BUILD_PAIR_CONDITION(
                                 minutes > 0, "pollingIntervalMinutes", SD_JSON_BUILD_UNSIGNED(minutes)),
-                        PAIR_TIME("lastPoll", state->last_poll_usec), PAIR_TIME("nextPoll", state->next_poll_usec),
+                        PAIR_TIME("lastPoll", state->last_poll_usec),
+                        PAIR_TIME("nextPoll", state->next_poll_usec),
                         SD_JSON_BUILD_PAIR_UNSIGNED("packages", n_packages),
                         SD_JSON_BUILD_PAIR_UNSIGNED("packagesFailed", n_failed),
                         SD_JSON_BUILD_PAIR_VARIANT("versions", versions));
@@ -163,7 +166,8 @@ int describe_package(const Package *package, sd_json_variant **ret) {
                 r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("name", package->name),
                         SD_JSON_BUILD_PAIR_STRING("kind", package_kind_to_string(package->kind)),
                         SD_JSON_BUILD_PAIR_STRING("store", package->store_identity),
-                        PAIR_TEXT("source", package->source_name), SD_JSON_BUILD_PAIR_VARIANT("depots", depots),
+                        PAIR_TEXT("source", package->source_name),
+                        SD_JSON_BUILD_PAIR_VARIANT("depots", depots),
                         SD_JSON_BUILD_PAIR_STRING("state", package_state_to_string(package->state)),
                         PAIR_TEXT("reason", package->reason),
                         SD_JSON_BUILD_PAIR_UNSIGNED("attempts", package->attempts),
@@ -218,8 +222,8 @@ static int describe_version(const Package *package, const char *text, const Reco
                         PAIR_TIME("nextTry", status ? status->next_try_usec : 0),
                         PAIR_TIME("publishedAt", known->published_usec), PAIR_TEXT("tag", known->tag),
                         PAIR_TEXT("commit", known->commit), PAIR_TEXT("key", known->key_fingerprint),
-                        SD_JSON_BUILD_PAIR_CONDITION(
-                                !!known->key_fingerprint, "keyExpired", SD_JSON_BUILD_BOOLEAN(known->key_expired)),
+                        SD_JSON_BUILD_PAIR_CONDITION(!!known->key_fingerprint, "keyExpired",
+                                SD_JSON_BUILD_BOOLEAN(known->key_expired)),
                         PAIR_TEXT("scan", known->scan), SD_JSON_BUILD_PAIR_VARIANT("artifacts", artifacts));
         sd_json_variant_unref(artifacts);
         return r < 0 ? r : append(array, element);
@@ -259,7 +263,8 @@ static int collect_transients(const Package *package, Transient **ret, size_t *r
 }
 
 int describe_versions(const Package *package, const char *version, sd_json_variant **array) {
-        size_t n_transients = 0, n_recorded = package->record ? package->record->n_versions : 0, i = 0, j = 0;
+        size_t n_transients = 0, n_recorded = package->record ? package->record->n_versions : 0, i = 0,
+               j = 0;
         Transient *transients = NULL;
         int r;
 
@@ -293,8 +298,8 @@ int describe_versions(const Package *package, const char *version, sd_json_varia
 /* Events */
 
 static int build_event(const char *type, sd_json_variant **ret) {
-        return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("type", type),
-                PAIR_TIME("time", clock_realtime_usec()));
+        return sd_json_buildo(
+                ret, SD_JSON_BUILD_PAIR_STRING("type", type), PAIR_TIME("time", clock_realtime_usec()));
 }
 
 int describe_event(const char *type, sd_json_variant **ret) {
@@ -332,9 +337,10 @@ int describe_job_event(const JobEvent *event, sd_json_variant **ret) {
                 [JOB_EVENT_PACKAGE] = "package",
                 [JOB_EVENT_VERSION] = "version",
         };
-        const char *state = event->type == JOB_EVENT_VERSION ? version_state_to_string(event->state) :
-                event->type == JOB_EVENT_PACKAGE             ? package_state_to_string(event->package_state) :
-                                                               NULL;
+        const char *state = event->type == JOB_EVENT_VERSION ? version_state_to_string(event->state)
+                            : event->type == JOB_EVENT_PACKAGE
+                                    ? package_state_to_string(event->package_state)
+                                    : NULL;
         sd_json_variant *plan = NULL;
         int r = 0;
 
@@ -343,8 +349,9 @@ int describe_job_event(const JobEvent *event, sd_json_variant **ret) {
         if (r >= 0)
                 r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("type", types[event->type]),
                         PAIR_TIME("time", clock_realtime_usec()),
-                        SD_JSON_BUILD_PAIR_STRING("package", event->package->name), PAIR_TEXT("version", event->version),
-                        PAIR_TEXT("state", state), PAIR_TEXT("reason", event->reason),
+                        SD_JSON_BUILD_PAIR_STRING("package", event->package->name),
+                        PAIR_TEXT("version", event->version), PAIR_TEXT("state", state),
+                        PAIR_TEXT("reason", event->reason),
                         SD_JSON_BUILD_PAIR_CONDITION(!!plan, "plan", SD_JSON_BUILD_VARIANT(plan)));
         sd_json_variant_unref(plan);
         return r;
@@ -354,7 +361,8 @@ int describe_progress(const RequestProgress *progress, sd_json_variant **ret) {
         return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("type", "progress"),
                 PAIR_TIME("time", clock_realtime_usec()),
                 SD_JSON_BUILD_PAIR("progress",
-                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_UNSIGNED("packagesDone", progress->packages_done),
+                        SD_JSON_BUILD_OBJECT(
+                                SD_JSON_BUILD_PAIR_UNSIGNED("packagesDone", progress->packages_done),
                                 SD_JSON_BUILD_PAIR_UNSIGNED("packagesTotal", progress->packages_total),
                                 SD_JSON_BUILD_PAIR_UNSIGNED("versionsDone", progress->versions_done),
                                 SD_JSON_BUILD_PAIR_UNSIGNED("versionsTotal", progress->versions_total),

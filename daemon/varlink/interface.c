@@ -1,51 +1,39 @@
 #include "varlink/interface.h"
 
-static SD_VARLINK_DEFINE_ENUM_TYPE(PackageKind,
-        SD_VARLINK_FIELD_COMMENT("A module of the module registry"),
+static SD_VARLINK_DEFINE_ENUM_TYPE(PackageKind, SD_VARLINK_FIELD_COMMENT("A module of the module registry"),
         SD_VARLINK_DEFINE_ENUM_VALUE(module),
         SD_VARLINK_FIELD_COMMENT("A provider of the upstream registries"),
         SD_VARLINK_DEFINE_ENUM_VALUE(provider));
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(PackageState,
         SD_VARLINK_FIELD_COMMENT("Not yet looked at since the daemon started"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(unknown),
-        SD_VARLINK_FIELD_COMMENT("Waits for its turn"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(unknown), SD_VARLINK_FIELD_COMMENT("Waits for its turn"),
         SD_VARLINK_DEFINE_ENUM_VALUE(queued),
         SD_VARLINK_FIELD_COMMENT("Its upstream is being asked for releases"),
         SD_VARLINK_DEFINE_ENUM_VALUE(discovering),
         SD_VARLINK_FIELD_COMMENT("Versions are being fetched, verified, stored or pruned"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(syncing),
-        SD_VARLINK_FIELD_COMMENT("Everything wanted is published"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(syncing), SD_VARLINK_FIELD_COMMENT("Everything wanted is published"),
         SD_VARLINK_DEFINE_ENUM_VALUE(current),
         SD_VARLINK_FIELD_COMMENT("Some versions failed; the others are published"),
         SD_VARLINK_DEFINE_ENUM_VALUE(incomplete),
-        SD_VARLINK_FIELD_COMMENT("Nothing could be done, see reason"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(failed));
+        SD_VARLINK_FIELD_COMMENT("Nothing could be done, see reason"), SD_VARLINK_DEFINE_ENUM_VALUE(failed));
 
-static SD_VARLINK_DEFINE_ENUM_TYPE(VersionState,
-        SD_VARLINK_DEFINE_ENUM_VALUE(planned),
-        SD_VARLINK_DEFINE_ENUM_VALUE(fetching),
-        SD_VARLINK_DEFINE_ENUM_VALUE(verifying),
-        SD_VARLINK_DEFINE_ENUM_VALUE(repacking),
-        SD_VARLINK_DEFINE_ENUM_VALUE(scanning),
-        SD_VARLINK_DEFINE_ENUM_VALUE(storing),
-        SD_VARLINK_FIELD_COMMENT("Can be installed"),
+static SD_VARLINK_DEFINE_ENUM_TYPE(VersionState, SD_VARLINK_DEFINE_ENUM_VALUE(planned),
+        SD_VARLINK_DEFINE_ENUM_VALUE(fetching), SD_VARLINK_DEFINE_ENUM_VALUE(verifying),
+        SD_VARLINK_DEFINE_ENUM_VALUE(repacking), SD_VARLINK_DEFINE_ENUM_VALUE(scanning),
+        SD_VARLINK_DEFINE_ENUM_VALUE(storing), SD_VARLINK_FIELD_COMMENT("Can be installed"),
         SD_VARLINK_DEFINE_ENUM_VALUE(published),
         SD_VARLINK_FIELD_COMMENT("Kept out of sight by policy, see reason"),
         SD_VARLINK_DEFINE_ENUM_VALUE(held),
         SD_VARLINK_FIELD_COMMENT("Kept out, see reason; tried again at nextTry"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(failed),
-        SD_VARLINK_FIELD_COMMENT("Upstream has withdrawn it"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(failed), SD_VARLINK_FIELD_COMMENT("Upstream has withdrawn it"),
         SD_VARLINK_DEFINE_ENUM_VALUE(withdrawn),
         SD_VARLINK_FIELD_COMMENT("Being removed because of versionHistoryLimit"),
         SD_VARLINK_DEFINE_ENUM_VALUE(pruning));
 
-static SD_VARLINK_DEFINE_ENUM_TYPE(PlanAction,
-        SD_VARLINK_FIELD_COMMENT("Published already, nothing to do"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(keep),
-        SD_VARLINK_FIELD_COMMENT("To be fetched"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(add),
-        SD_VARLINK_FIELD_COMMENT("Failed before, to be fetched again"),
+static SD_VARLINK_DEFINE_ENUM_TYPE(PlanAction, SD_VARLINK_FIELD_COMMENT("Published already, nothing to do"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(keep), SD_VARLINK_FIELD_COMMENT("To be fetched"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(add), SD_VARLINK_FIELD_COMMENT("Failed before, to be fetched again"),
         SD_VARLINK_DEFINE_ENUM_VALUE(retry),
         SD_VARLINK_FIELD_COMMENT("Failed before, its next try is not due yet"),
         SD_VARLINK_DEFINE_ENUM_VALUE(wait),
@@ -54,39 +42,30 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(PlanAction,
         SD_VARLINK_FIELD_COMMENT("To be removed because of versionHistoryLimit"),
         SD_VARLINK_DEFINE_ENUM_VALUE(prune));
 
-static SD_VARLINK_DEFINE_ENUM_TYPE(EventType,
-        SD_VARLINK_FIELD_COMMENT("A request was taken up"),
+static SD_VARLINK_DEFINE_ENUM_TYPE(EventType, SD_VARLINK_FIELD_COMMENT("A request was taken up"),
         SD_VARLINK_DEFINE_ENUM_VALUE(accepted),
         SD_VARLINK_FIELD_COMMENT("What is going to be done for one package, see plan"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(plan),
-        SD_VARLINK_FIELD_COMMENT("A package changed its state"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(package),
-        SD_VARLINK_FIELD_COMMENT("A version changed its state"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(plan), SD_VARLINK_FIELD_COMMENT("A package changed its state"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(package), SD_VARLINK_FIELD_COMMENT("A version changed its state"),
         SD_VARLINK_DEFINE_ENUM_VALUE(version),
         SD_VARLINK_FIELD_COMMENT("How far the transfers of one request have come, see progress"),
         SD_VARLINK_DEFINE_ENUM_VALUE(progress),
-        SD_VARLINK_FIELD_COMMENT("The configuration was loaded anew"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(reload),
-        SD_VARLINK_FIELD_COMMENT("A request has ended, see outcome"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(done));
+        SD_VARLINK_FIELD_COMMENT("The configuration was loaded anew"), SD_VARLINK_DEFINE_ENUM_VALUE(reload),
+        SD_VARLINK_FIELD_COMMENT("A request has ended, see outcome"), SD_VARLINK_DEFINE_ENUM_VALUE(done));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Problem,
-        SD_VARLINK_DEFINE_FIELD(file, SD_VARLINK_STRING, 0),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Problem, SD_VARLINK_DEFINE_FIELD(file, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("From 1; 0: about the file as a whole"),
-        SD_VARLINK_DEFINE_FIELD(line, SD_VARLINK_INT, 0),
-        SD_VARLINK_DEFINE_FIELD(column, SD_VARLINK_INT, 0),
+        SD_VARLINK_DEFINE_FIELD(line, SD_VARLINK_INT, 0), SD_VARLINK_DEFINE_FIELD(column, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(message, SD_VARLINK_STRING, 0));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Counts,
-        SD_VARLINK_FIELD_COMMENT("Versions that can be installed"),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Counts, SD_VARLINK_FIELD_COMMENT("Versions that can be installed"),
         SD_VARLINK_DEFINE_FIELD(published, SD_VARLINK_INT, 0),
         SD_VARLINK_FIELD_COMMENT("Versions on their way: planned up to storing"),
         SD_VARLINK_DEFINE_FIELD(pending, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(held, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(failed, SD_VARLINK_INT, 0));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Status,
-        SD_VARLINK_FIELD_COMMENT("Version of the daemon"),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Status, SD_VARLINK_FIELD_COMMENT("Version of the daemon"),
         SD_VARLINK_DEFINE_FIELD(version, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("Times are RFC 3339 in UTC"),
         SD_VARLINK_DEFINE_FIELD(startedAt, SD_VARLINK_STRING, 0),
@@ -105,8 +84,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Status,
         SD_VARLINK_FIELD_COMMENT("What was refused when the configuration was loaded last"),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(problems, Problem, SD_VARLINK_ARRAY));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Depot,
-        SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_STRING, 0),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Depot, SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("The registry namespace"),
         SD_VARLINK_DEFINE_FIELD(namespace, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("Where its document stands"),
@@ -128,7 +106,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Package,
         SD_VARLINK_FIELD_COMMENT("NAMESPACE/NAME/SYSTEM of a module, NAMESPACE/TYPE of a provider"),
         SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(kind, PackageKind, 0),
-        SD_VARLINK_FIELD_COMMENT("BACKEND:ADDRESS, for instance fileSystem:/srv/opendepot; fileSystem: is the default store"),
+        SD_VARLINK_FIELD_COMMENT(
+                "BACKEND:ADDRESS, for instance fileSystem:/srv/opendepot; fileSystem: is the default store"),
         SD_VARLINK_DEFINE_FIELD(store, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("Where its versions come from"),
         SD_VARLINK_DEFINE_FIELD(source, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
@@ -144,18 +123,15 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Package,
         SD_VARLINK_DEFINE_FIELD(latest, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(versions, Counts, 0));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Artifact,
-        SD_VARLINK_FIELD_COMMENT("OS_ARCH; absent for a module"),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Artifact, SD_VARLINK_FIELD_COMMENT("OS_ARCH; absent for a module"),
         SD_VARLINK_DEFINE_FIELD(platform, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
-        SD_VARLINK_DEFINE_FIELD(file, SD_VARLINK_STRING, 0),
-        SD_VARLINK_FIELD_COMMENT("Bytes"),
+        SD_VARLINK_DEFINE_FIELD(file, SD_VARLINK_STRING, 0), SD_VARLINK_FIELD_COMMENT("Bytes"),
         SD_VARLINK_DEFINE_FIELD(size, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(sha256, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("Hash of the content, as in a dependency lock file"),
         SD_VARLINK_DEFINE_FIELD(h1, SD_VARLINK_STRING, 0));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Version,
-        SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Version, SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD(version, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(state, VersionState, 0),
         SD_VARLINK_DEFINE_FIELD(reason, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
@@ -171,8 +147,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Version,
         SD_VARLINK_DEFINE_FIELD(scan, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(artifacts, Artifact, SD_VARLINK_ARRAY));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(PlanItem,
-        SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(PlanItem, SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD(version, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(action, PlanAction, 0),
         SD_VARLINK_FIELD_COMMENT("The platforms to fetch; empty for modules"),
@@ -189,8 +164,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Progress,
         SD_VARLINK_FIELD_COMMENT("Bytes received since the request was taken up"),
         SD_VARLINK_DEFINE_FIELD(bytes, SD_VARLINK_INT, 0));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Outcome,
-        SD_VARLINK_DEFINE_FIELD(packages, SD_VARLINK_INT, 0),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Outcome, SD_VARLINK_DEFINE_FIELD(packages, SD_VARLINK_INT, 0),
         SD_VARLINK_FIELD_COMMENT("Packages that could not be brought up to date, wholly or in part"),
         SD_VARLINK_DEFINE_FIELD(packagesFailed, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(versionsAdded, SD_VARLINK_INT, 0),
@@ -199,8 +173,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Outcome,
         SD_VARLINK_DEFINE_FIELD(bytes, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(durationUSec, SD_VARLINK_INT, 0));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Event,
-        SD_VARLINK_DEFINE_FIELD_BY_TYPE(type, EventType, 0),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Event, SD_VARLINK_DEFINE_FIELD_BY_TYPE(type, EventType, 0),
         SD_VARLINK_DEFINE_FIELD(time, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD(version, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
@@ -211,11 +184,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Event,
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(progress, Progress, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(outcome, Outcome, SD_VARLINK_NULLABLE));
 
-static SD_VARLINK_DEFINE_METHOD(GetStatus,
-        SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, Status, 0));
+static SD_VARLINK_DEFINE_METHOD(GetStatus, SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, Status, 0));
 
-static SD_VARLINK_DEFINE_METHOD(ListDepots,
-        SD_VARLINK_FIELD_COMMENT("Only this depot"),
+static SD_VARLINK_DEFINE_METHOD(ListDepots, SD_VARLINK_FIELD_COMMENT("Only this depot"),
         SD_VARLINK_DEFINE_INPUT(depot, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(depots, Depot, SD_VARLINK_ARRAY));
 
@@ -226,16 +197,16 @@ static SD_VARLINK_DEFINE_METHOD(ListPackages,
         SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(packages, Package, SD_VARLINK_ARRAY));
 
-static SD_VARLINK_DEFINE_METHOD(ListVersions,
-        SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, 0),
+static SD_VARLINK_DEFINE_METHOD(ListVersions, SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_INPUT(version, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(versions, Version, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(Plan, SD_VARLINK_REQUIRES_MORE,
         SD_VARLINK_DEFINE_INPUT(depot, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
-        SD_VARLINK_FIELD_COMMENT("One event of type plan for each package (package in state failed where upstream could not "
-                                 "be asked), then one of type done"),
+        SD_VARLINK_FIELD_COMMENT(
+                "One event of type plan for each package (package in state failed where upstream could not "
+                "be asked), then one of type done"),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(event, Event, 0));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(Sync, SD_VARLINK_SUPPORTS_MORE,
@@ -244,10 +215,12 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Sync, SD_VARLINK_SUPPORTS_MORE,
         SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("Only this version of the package"),
         SD_VARLINK_DEFINE_INPUT(version, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
-        SD_VARLINK_FIELD_COMMENT("Ask upstream unconditionally, try failed versions before they are due, and fetch a version "
-                                 "named explicitly anew"),
+        SD_VARLINK_FIELD_COMMENT(
+                "Ask upstream unconditionally, try failed versions before they are due, and fetch a version "
+                "named explicitly anew"),
         SD_VARLINK_DEFINE_INPUT(force, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
-        SD_VARLINK_FIELD_COMMENT("Without 'more': accepted. With 'more': accepted, plan, package, version and progress as they "
+        SD_VARLINK_FIELD_COMMENT("Without 'more': accepted. With 'more': accepted, plan, package, version "
+                                 "and progress as they "
                                  "come, last done"),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(event, Event, 0));
 
@@ -256,73 +229,47 @@ static SD_VARLINK_DEFINE_METHOD(Reload,
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(problems, Problem, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(Subscribe, SD_VARLINK_REQUIRES_MORE,
-        SD_VARLINK_FIELD_COMMENT("Every event from now on; the first, of type accepted, says that the subscription stands"),
+        SD_VARLINK_FIELD_COMMENT(
+                "Every event from now on; the first, of type accepted, says that the subscription stands"),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(event, Event, 0));
 
 static SD_VARLINK_DEFINE_ERROR(NoSuchDepot, SD_VARLINK_DEFINE_FIELD(depot, SD_VARLINK_STRING, 0));
 static SD_VARLINK_DEFINE_ERROR(NoSuchPackage, SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0));
-static SD_VARLINK_DEFINE_ERROR(NoSuchVersion,
-        SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0),
+static SD_VARLINK_DEFINE_ERROR(NoSuchVersion, SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD(version, SD_VARLINK_STRING, 0));
 static SD_VARLINK_DEFINE_ERROR(TooManySubscribers);
 
 SD_VARLINK_DEFINE_INTERFACE(opendepot_varlink, "io.defdev.opendepot",
-        SD_VARLINK_INTERFACE_COMMENT(
-                "Control of the OpenDepot daemon. Reading is open to every local user; Plan, Sync and Reload need root "
-                "or the group of the daemon."),
-        SD_VARLINK_SYMBOL_COMMENT("The kinds of package"),
-        &vl_type_PackageKind,
+        SD_VARLINK_INTERFACE_COMMENT("Control of the OpenDepot daemon. Reading is open to every local user; "
+                                     "Plan, Sync and Reload need root "
+                                     "or the group of the daemon."),
+        SD_VARLINK_SYMBOL_COMMENT("The kinds of package"), &vl_type_PackageKind,
         SD_VARLINK_SYMBOL_COMMENT("What a package is doing, or how its last reconciliation ended"),
-        &vl_type_PackageState,
-        SD_VARLINK_SYMBOL_COMMENT("The life of a version"),
-        &vl_type_VersionState,
-        SD_VARLINK_SYMBOL_COMMENT("What is to be done with a version"),
-        &vl_type_PlanAction,
-        SD_VARLINK_SYMBOL_COMMENT("The kinds of event"),
-        &vl_type_EventType,
-        SD_VARLINK_SYMBOL_COMMENT("A complaint about the configuration"),
-        &vl_type_Problem,
-        SD_VARLINK_SYMBOL_COMMENT("Numbers of versions"),
-        &vl_type_Counts,
-        SD_VARLINK_SYMBOL_COMMENT("The daemon as a whole"),
-        &vl_type_Status,
-        SD_VARLINK_SYMBOL_COMMENT("A Depot document"),
-        &vl_type_Depot,
-        SD_VARLINK_SYMBOL_COMMENT("A module or provider that depots name"),
-        &vl_type_Package,
-        SD_VARLINK_SYMBOL_COMMENT("A file that clients install from"),
-        &vl_type_Artifact,
-        SD_VARLINK_SYMBOL_COMMENT("A version that the store holds or that is wanted"),
-        &vl_type_Version,
-        SD_VARLINK_SYMBOL_COMMENT("One decision about one version, with its reason"),
-        &vl_type_PlanItem,
-        SD_VARLINK_SYMBOL_COMMENT("How far a request has come"),
-        &vl_type_Progress,
-        SD_VARLINK_SYMBOL_COMMENT("How a request has ended"),
-        &vl_type_Outcome,
+        &vl_type_PackageState, SD_VARLINK_SYMBOL_COMMENT("The life of a version"), &vl_type_VersionState,
+        SD_VARLINK_SYMBOL_COMMENT("What is to be done with a version"), &vl_type_PlanAction,
+        SD_VARLINK_SYMBOL_COMMENT("The kinds of event"), &vl_type_EventType,
+        SD_VARLINK_SYMBOL_COMMENT("A complaint about the configuration"), &vl_type_Problem,
+        SD_VARLINK_SYMBOL_COMMENT("Numbers of versions"), &vl_type_Counts,
+        SD_VARLINK_SYMBOL_COMMENT("The daemon as a whole"), &vl_type_Status,
+        SD_VARLINK_SYMBOL_COMMENT("A Depot document"), &vl_type_Depot,
+        SD_VARLINK_SYMBOL_COMMENT("A module or provider that depots name"), &vl_type_Package,
+        SD_VARLINK_SYMBOL_COMMENT("A file that clients install from"), &vl_type_Artifact,
+        SD_VARLINK_SYMBOL_COMMENT("A version that the store holds or that is wanted"), &vl_type_Version,
+        SD_VARLINK_SYMBOL_COMMENT("One decision about one version, with its reason"), &vl_type_PlanItem,
+        SD_VARLINK_SYMBOL_COMMENT("How far a request has come"), &vl_type_Progress,
+        SD_VARLINK_SYMBOL_COMMENT("How a request has ended"), &vl_type_Outcome,
         SD_VARLINK_SYMBOL_COMMENT("Something that happened; only the members that its type has are set"),
-        &vl_type_Event,
-        SD_VARLINK_SYMBOL_COMMENT("The state of the daemon"),
-        &vl_method_GetStatus,
-        SD_VARLINK_SYMBOL_COMMENT("The depots in force, by name"),
-        &vl_method_ListDepots,
-        SD_VARLINK_SYMBOL_COMMENT("The packages that the depots name, by name"),
-        &vl_method_ListPackages,
-        SD_VARLINK_SYMBOL_COMMENT("The versions of one package, newest first"),
-        &vl_method_ListVersions,
+        &vl_type_Event, SD_VARLINK_SYMBOL_COMMENT("The state of the daemon"), &vl_method_GetStatus,
+        SD_VARLINK_SYMBOL_COMMENT("The depots in force, by name"), &vl_method_ListDepots,
+        SD_VARLINK_SYMBOL_COMMENT("The packages that the depots name, by name"), &vl_method_ListPackages,
+        SD_VARLINK_SYMBOL_COMMENT("The versions of one package, newest first"), &vl_method_ListVersions,
         SD_VARLINK_SYMBOL_COMMENT("Asks upstream and says what a sync would do, without doing it"),
-        &vl_method_Plan,
-        SD_VARLINK_SYMBOL_COMMENT("Asks upstream and brings the store up to date"),
+        &vl_method_Plan, SD_VARLINK_SYMBOL_COMMENT("Asks upstream and brings the store up to date"),
         &vl_method_Sync,
-        SD_VARLINK_SYMBOL_COMMENT("Reads the configuration anew; documents that did not change keep running"),
-        &vl_method_Reload,
-        SD_VARLINK_SYMBOL_COMMENT("Follows what happens"),
-        &vl_method_Subscribe,
-        SD_VARLINK_SYMBOL_COMMENT("No depot of this name is in force"),
-        &vl_error_NoSuchDepot,
-        SD_VARLINK_SYMBOL_COMMENT("No depot names this package"),
-        &vl_error_NoSuchPackage,
-        SD_VARLINK_SYMBOL_COMMENT("The package has no such version"),
-        &vl_error_NoSuchVersion,
-        SD_VARLINK_SYMBOL_COMMENT("Too many subscriptions at once"),
-        &vl_error_TooManySubscribers);
+        SD_VARLINK_SYMBOL_COMMENT(
+                "Reads the configuration anew; documents that did not change keep running"),
+        &vl_method_Reload, SD_VARLINK_SYMBOL_COMMENT("Follows what happens"), &vl_method_Subscribe,
+        SD_VARLINK_SYMBOL_COMMENT("No depot of this name is in force"), &vl_error_NoSuchDepot,
+        SD_VARLINK_SYMBOL_COMMENT("No depot names this package"), &vl_error_NoSuchPackage,
+        SD_VARLINK_SYMBOL_COMMENT("The package has no such version"), &vl_error_NoSuchVersion,
+        SD_VARLINK_SYMBOL_COMMENT("Too many subscriptions at once"), &vl_error_TooManySubscribers);

@@ -22,7 +22,7 @@ struct Subscription {
         VarlinkServer *server;
         Subscription *previous, *next;
         sd_varlink *link;
-        Request *request;   /* NULL: everything is wanted (Subscribe) */
+        Request *request; /* NULL: everything is wanted (Subscribe) */
         bool plan_only;
         char *package, *version; /* as asked for */
         sd_event_source *progress_timer;
@@ -106,7 +106,8 @@ static bool subscription_wants(const Subscription *subscription, const JobEvent 
                 return true;
         if (!request_covers(subscription->request, job->package))
                 return false;
-        return !subscription->plan_only || job->type == JOB_EVENT_PLAN || job->package_state == PACKAGE_FAILED;
+        return !subscription->plan_only || job->type == JOB_EVENT_PLAN ||
+               job->package_state == PACKAGE_FAILED;
 }
 
 static void on_manager_event(const ManagerEvent *event, void *userdata) {
@@ -159,7 +160,7 @@ static bool peer_may_change(sd_varlink *link) {
         uid_t uid;
 
         return sd_varlink_get_peer_uid(link, &uid) >= 0 &&
-                (uid == 0 || uid == geteuid() || (getegid() != 0 && peer_is_in_group(link, getegid())));
+               (uid == 0 || uid == geteuid() || (getegid() != 0 && peer_is_in_group(link, getegid())));
 }
 
 /* Reading */
@@ -191,7 +192,8 @@ static int reply_array(sd_varlink *link, const char *name, sd_json_variant *arra
 }
 
 static int no_such_depot(sd_varlink *link, const char *depot) {
-        return sd_varlink_errorbo(link, "io.defdev.opendepot.NoSuchDepot", SD_JSON_BUILD_PAIR_STRING("depot", depot));
+        return sd_varlink_errorbo(
+                link, "io.defdev.opendepot.NoSuchDepot", SD_JSON_BUILD_PAIR_STRING("depot", depot));
 }
 
 static int no_such_package(sd_varlink *link, const char *package) {
@@ -201,7 +203,8 @@ static int no_such_package(sd_varlink *link, const char *package) {
 
 static int no_such_version(sd_varlink *link, const char *package, const char *version) {
         return sd_varlink_errorbo(link, "io.defdev.opendepot.NoSuchVersion",
-                SD_JSON_BUILD_PAIR_STRING("package", package), SD_JSON_BUILD_PAIR_STRING("version", version));
+                SD_JSON_BUILD_PAIR_STRING("package", package),
+                SD_JSON_BUILD_PAIR_STRING("version", version));
 }
 
 /* What the methods take; each has its own selection of these. */
@@ -210,7 +213,7 @@ typedef struct Parameters {
         int force; /* tristate */
 } Parameters;
 
-#define FIELD_STRING(name, flags)                                                                             \
+#define FIELD_STRING(name, flags)                                                                           \
         { #name, SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Parameters, name), (flags) }
 
 static int on_get_status(
@@ -318,7 +321,8 @@ static int on_list_versions(
 
 static void on_request_done(Request *request, const RequestOutcome *outcome, void *userdata) {
         Subscription *subscription = userdata;
-        _cleanup_free_ char *package = TAKE_PTR(subscription->package), *version = TAKE_PTR(subscription->version);
+        _cleanup_free_ char *package = TAKE_PTR(subscription->package),
+                            *version = TAKE_PTR(subscription->version);
         sd_varlink *link = sd_varlink_ref(subscription->link);
         sd_json_variant *event = NULL;
 
@@ -346,7 +350,8 @@ static int on_progress(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 /* The request is made first: what it is refused for is an answer of its own. */
-static int start_streaming(VarlinkServer *server, sd_varlink *link, const ReconcileOptions *options, const Parameters *p) {
+static int start_streaming(
+        VarlinkServer *server, sd_varlink *link, const ReconcileOptions *options, const Parameters *p) {
         Subscription *subscription;
         int r;
 
@@ -358,8 +363,8 @@ static int start_streaming(VarlinkServer *server, sd_varlink *link, const Reconc
         if (r >= 0)
                 r = string_assign(&subscription->version, options->version);
         if (r >= 0)
-                r = manager_request(server->manager, options, p->depot, p->package, on_request_done, subscription,
-                        &subscription->request);
+                r = manager_request(server->manager, options, p->depot, p->package, on_request_done,
+                        subscription, &subscription->request);
         if (r >= 0 && !subscription->plan_only)
                 r = sd_event_add_time_relative(server->event, &subscription->progress_timer, CLOCK_MONOTONIC,
                         PROGRESS_USEC, 0, on_progress, subscription);
@@ -372,7 +377,8 @@ static int start_streaming(VarlinkServer *server, sd_varlink *link, const Reconc
         return 0;
 }
 
-static int start_request(VarlinkServer *server, sd_varlink *link, ReconcileOptions *options, const Parameters *p, bool more) {
+static int start_request(
+        VarlinkServer *server, sd_varlink *link, ReconcileOptions *options, const Parameters *p, bool more) {
         _cleanup_(version_freep) Version *version = NULL;
         sd_json_variant *event = NULL;
         int r;
@@ -389,8 +395,8 @@ static int start_request(VarlinkServer *server, sd_varlink *link, ReconcileOptio
         if (more && server->n_subscriptions >= SUBSCRIPTIONS_MAX)
                 return sd_varlink_error(link, "io.defdev.opendepot.TooManySubscribers", NULL);
 
-        r = more ? start_streaming(server, link, options, p) :
-                   manager_request(server->manager, options, p->depot, p->package, NULL, NULL, NULL);
+        r = more ? start_streaming(server, link, options, p)
+                 : manager_request(server->manager, options, p->depot, p->package, NULL, NULL, NULL);
         if (r == -ENOENT)
                 return no_such_package(link, strempty(p->package));
         if (r < 0 || more)
@@ -399,7 +405,8 @@ static int start_request(VarlinkServer *server, sd_varlink *link, ReconcileOptio
         return reply_one(link, "event", event, r);
 }
 
-static int on_sync(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+static int on_sync(
+        sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
         static const sd_json_dispatch_field fields[] = {
                 FIELD_STRING(depot, SD_JSON_NULLABLE),
                 FIELD_STRING(package, SD_JSON_NULLABLE),
@@ -419,7 +426,8 @@ static int on_sync(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
         return start_request(userdata, link, &options, &p, flags & SD_VARLINK_METHOD_MORE);
 }
 
-static int on_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+static int on_plan(
+        sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
         static const sd_json_dispatch_field fields[] = {
                 FIELD_STRING(depot, SD_JSON_NULLABLE),
                 FIELD_STRING(package, SD_JSON_NULLABLE),
@@ -515,7 +523,8 @@ int varlink_server_new(sd_event *event, Manager *manager, const char *directory,
         /* Left by a daemon that was killed. */
         (void) unlink(address);
 
-        r = sd_varlink_server_new(&server->server, SD_VARLINK_SERVER_INHERIT_USERDATA | SD_VARLINK_SERVER_ACCOUNT_UID);
+        r = sd_varlink_server_new(
+                &server->server, SD_VARLINK_SERVER_INHERIT_USERDATA | SD_VARLINK_SERVER_ACCOUNT_UID);
         if (r < 0)
                 return r;
         (void) sd_varlink_server_set_userdata(server->server, server);

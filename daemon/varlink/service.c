@@ -4,15 +4,14 @@
 
 static SD_VARLINK_DEFINE_METHOD(Ping);
 static SD_VARLINK_DEFINE_METHOD(SetLogLevel,
-        SD_VARLINK_FIELD_COMMENT("The most verbose level that is shown, as in syslog: 0 (emergency) to 7 (debug)"),
+        SD_VARLINK_FIELD_COMMENT(
+                "The most verbose level that is shown, as in syslog: 0 (emergency) to 7 (debug)"),
         SD_VARLINK_DEFINE_INPUT(level, SD_VARLINK_INT, 0));
 
 SD_VARLINK_DEFINE_INTERFACE(service_varlink, "io.systemd.service",
         SD_VARLINK_INTERFACE_COMMENT("Generic control of a service"),
-        SD_VARLINK_SYMBOL_COMMENT("Answers if the service is alive"),
-        &vl_method_Ping,
-        SD_VARLINK_SYMBOL_COMMENT("Changes the log level until the next start"),
-        &vl_method_SetLogLevel);
+        SD_VARLINK_SYMBOL_COMMENT("Answers if the service is alive"), &vl_method_Ping,
+        SD_VARLINK_SYMBOL_COMMENT("Changes the log level until the next start"), &vl_method_SetLogLevel);
 
 const sd_json_dispatch_field no_parameters[] = { {} };
 

@@ -120,9 +120,9 @@ static void on_key(const FetchResponse *response, void *userdata) {
                 key->due_usec = clock_boottime_usec() + REFRESH_USEC;
                 cached_name(key, name);
                 /* A key is small and comes once a day. */
-                r = key->data && key->size == response->body->size && memcmp(key->data, data, key->size) == 0 ?
-                        0 :
-                        fs_write_file_durably(keys->fd, name, data, response->body->size, 0644);
+                r = key->data && key->size == response->body->size && memcmp(key->data, data, key->size) == 0
+                            ? 0
+                            : fs_write_file_durably(keys->fd, name, data, response->body->size, 0644);
                 if (r < 0)
                         log_warning("Cannot keep the key %s: %s", key->fingerprint, strerror(-r));
                 key_set_data(key, data, response->body->size);
@@ -130,7 +130,8 @@ static void on_key(const FetchResponse *response, void *userdata) {
                 key->due_usec = clock_boottime_usec() + RETRY_USEC;
                 text_set(&key->problem, "cannot fetch the key %s: %s", key->fingerprint,
                         response->error ? response->error : "empty answer");
-                log_warning("%s%s", strempty(key->problem), key->data ? "; the copy at hand is used on" : "");
+                log_warning(
+                        "%s%s", strempty(key->problem), key->data ? "; the copy at hand is used on" : "");
         }
         deliver_waiting(keys);
 }
@@ -149,8 +150,8 @@ static void key_refresh(Key *key) {
 
                 r = fd < 0 ? negative_errno() : fs_read_fd(fd, KEY_TEXT_SIZE_MAX, &data, &size);
                 if (r < 0)
-                        text_set(&key->problem, "cannot read the key %s from %s: %s", key->fingerprint, key->file,
-                                strerror(-r));
+                        text_set(&key->problem, "cannot read the key %s from %s: %s", key->fingerprint,
+                                key->file, strerror(-r));
                 else
                         key_set_data(key, data, size);
                 return;
