@@ -15,6 +15,7 @@
 
 #define FILES_MAX 4096
 #define DEPOT_DOCUMENTS_MAX 4096
+#define TOTAL_SIZE_MAX (64 * MIB)
 
 char *const config_directories[] = {
         (char *) OPENDEPOT_CONFIGURATION_DIRECTORY,
@@ -34,6 +35,7 @@ typedef struct Loader {
         TakenName *names;
         size_t n_names;
         size_t n_documents;
+        uint64_t total_size;
 } Loader;
 
 /* A file to be read; its name decides on masking and order. */
@@ -136,9 +138,11 @@ static int load_depot(Loader *loader, const char *file, YamlDocument *document) 
         _cleanup_(depot_unrefp) Depot *depot = NULL;
         int r;
 
+        if (loader->n_documents > DEPOT_DOCUMENTS_MAX)
+                return 0;
         if (++loader->n_documents > DEPOT_DOCUMENTS_MAX)
                 return add_problem(loader, file, document->line, 1,
-                        "there are more than 4096 documents; this one is not used", name);
+                        "there are more than 4096 documents; from here on they are not used", name);
 
         if (document->problems.n_items == 0) {
                 r = depot_decode(document->root, file, &document->problems, &depot);
@@ -257,6 +261,11 @@ static int read_file(Loader *loader, const char *path, bool optional, char **ret
                         loader, path, "changes while it is read; reload when it is complete");
         if (r < 0)
                 return add_errno_problem(loader, path, r);
+
+        loader->total_size += *ret_size;
+        if (loader->total_size > TOTAL_SIZE_MAX)
+                return add_file_problem(
+                        loader, path, "is not used: all files together are larger than 64 MiB");
         return 1;
 }
 

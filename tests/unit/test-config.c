@@ -133,6 +133,47 @@ static void test_bad_files(void) {
         check(!config->settings);
 }
 
+static void test_totals(void) {
+        _cleanup_(config_freep) Config *config = NULL;
+        _cleanup_free_ char *large = NULL;
+        Buffer buffer = {};
+
+        empty_directory();
+        for (size_t i = 0; i < 5; i++) {
+                char name[64];
+
+                for (size_t j = 0; j < 1000; j++)
+                        check_int(buffer_append_format(&buffer,
+                                          "---\napiVersion: opendepot.defdev.io/v1alpha1\nkind: Depot\n"
+                                          "metadata: {name: d%zu}\nspec: {}\n",
+                                          i * 1000 + j),
+                                0);
+                (void) snprintf(name, sizeof(name), "etc/conf.d/%zu.yaml", i);
+                write_file(name, buffer.data, buffer.size);
+                buffer_clear(&buffer);
+        }
+        config = load("etc", NULL);
+        check_int(config->n_depots, 4096);
+        check_config(config, "etc/conf.d/4.yaml:482:1: there are more than 4096 documents; from here on "
+                             "they are not used\n");
+        config = config_free(config);
+
+        empty_directory();
+        large = malloc(YAML_FILE_SIZE_MAX);
+        check(large);
+        memset(large, '#', YAML_FILE_SIZE_MAX);
+        for (size_t i = 0; i < 64; i++) {
+                char name[64];
+
+                (void) snprintf(name, sizeof(name), "etc/conf.d/%zu.yaml", 10 + i);
+                write_file(name, large, YAML_FILE_SIZE_MAX);
+        }
+        write_text("etc/conf.d/zz.yaml", DOCUMENT("late"));
+        config = load("etc", NULL);
+        check_config(config, "etc/conf.d/zz.yaml: is not used: all files together are larger than 64 MiB\n");
+        check_int(config->n_depots, 0);
+}
+
 /* verify-config tells settings from documents by what they say. */
 static void test_named_files(void) {
         _cleanup_(config_freep) Config *config = NULL;
@@ -168,6 +209,7 @@ int main(void) {
         test_several_documents();
         test_search_path();
         test_bad_files();
+        test_totals();
         test_named_files();
         directory_remove();
         return EXIT_SUCCESS;
