@@ -96,7 +96,7 @@ static int read_line(Status *status, char *line) {
         static const char prefix[] = "[GNUPG:] ";
         size_t n;
 
-        if (!startswith(line, prefix))
+        if (!startswith(line, prefix) || line[strlen(prefix)] == ' ')
                 return -EBADMSG;
         n = split_fields(line + strlen(prefix), fields);
         if (n == 0)

@@ -143,6 +143,7 @@ static void test_malformed(void) {
         static const char *const cases[] = {
                 "gpgv: something\n",
                 "[GNUPG:] \n",
+                NEW "[GNUPG:]  GOODSIG C820C6D5CD27AB87 x\n" VALID,
                 NEW GOOD "[GNUPG:] VALIDSIG " SUBKEY "\n",
                 NEW GOOD "[GNUPG:] VALIDSIG " SUBKEY
                          " 2023-12-13 1702491264 0 4 0 1 8 00 C874011F0AB40511\n",
