@@ -146,6 +146,8 @@ class Demo:
     def configure(self):
         configuration = self.directory / "etc"
         (configuration / "conf.d").mkdir(parents=True)
+        for name in ("state", "run"):
+            (self.directory / name).mkdir()
         if self.live:
             document = LIVE_DEPOT
             (self.directory / "simulator").mkdir()
@@ -200,7 +202,7 @@ class Demo:
         self.start(
             "opendepotd",
             self.build / "daemon/opendepotd",
-            f"--configuration-directory={self.directory}/etc",
+            f"--config-directory={self.directory}/etc",
             f"--state-directory={self.directory}/state",
             f"--runtime-directory={self.directory}/run",
             f"--worker={self.build}/daemon/opendepot-worker",

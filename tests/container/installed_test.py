@@ -214,8 +214,8 @@ def changing_needs_root_or_the_group():
     for verb in (("sync", "--wait"), ("reload",), ("plan",)):
         result = ctl(*verb, user="nobody", check=False)
         assert result.returncode == PERMISSION_DENIED, (verb, result)
-    run("useradd", "--groups", "opendepot", "operator")
-    ctl("sync", "--wait", user="operator")
+    run("useradd", "--groups", "opendepot", "mirror-operator")
+    ctl("sync", "--wait", user="mirror-operator")
 
 
 @test
