@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/message-id.h"
@@ -118,11 +118,7 @@ static void complete_directories(void) {
 }
 
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        struct timespec now = {};
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
-                (unsigned long long) ((uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000));
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) clock_monotonic_usec());
         (void) manager_reload(userdata);
         (void) sd_notify(false, "READY=1");
         return 0;

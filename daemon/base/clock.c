@@ -20,6 +20,10 @@ uint64_t clock_boottime_usec(void) {
         return read_clock(CLOCK_BOOTTIME);
 }
 
+uint64_t clock_monotonic_usec(void) {
+        return read_clock(CLOCK_MONOTONIC);
+}
+
 void clock_format(uint64_t realtime_usec, char ret[static CLOCK_TEXT_SIZE]) {
         time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
         struct tm tm = {};

@@ -8,6 +8,7 @@
 
 uint64_t clock_realtime_usec(void);
 uint64_t clock_boottime_usec(void);
+uint64_t clock_monotonic_usec(void); /* what sd_notify(3) reports a reload in */
 
 /* RFC 3339 in UTC with whole seconds, "2026-11-23T04:05:06Z". */
 void clock_format(uint64_t realtime_usec, char ret[static CLOCK_TEXT_SIZE]);

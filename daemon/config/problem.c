@@ -67,6 +67,6 @@ char *problem_excerpt(const char *text) {
         for (length--; length > 0 && ((unsigned char) text[length] & 0xc0) == 0x80; length--)
                 ;
         memcpy(excerpt, text, length);
-        memcpy(excerpt + length, "...", strlen("..."));
+        memcpy(excerpt + length, "...", sizeof("..."));
         return text_printable(excerpt);
 }

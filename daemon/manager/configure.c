@@ -196,20 +196,19 @@ static int configure_runners(Manager *manager, Package **packages, size_t n_pack
         int r = runners ? 0 : -ENOMEM;
 
         for (size_t i = 0; i < n_packages; i++) {
-                Runner *runner = find_runner(manager->runners, manager->n_runners, packages[i]);
+                _cleanup_(package_freep) Package *package = packages[i];
+                Runner *runner = find_runner(manager->runners, manager->n_runners, package);
 
                 if (r < 0)
-                        package_free(packages[i]);
-                else if (!runner) {
-                        r = runner_new(manager, packages[i], &runner);
+                        continue;
+                if (!runner) {
+                        r = runner_new(manager, package, &runner);
                         if (r < 0)
-                                package_free(packages[i]);
-                } else if (wants_are_equal(runner->package, packages[i]))
-                        package_free(packages[i]);
-                else
-                        runner_replace_package(runner, packages[i]);
-                if (r >= 0)
-                        runners[n_runners++] = runner;
+                                continue;
+                        TAKE_PTR(package);
+                } else if (!wants_are_equal(runner->package, package))
+                        runner_replace_package(runner, TAKE_PTR(package));
+                runners[n_runners++] = runner;
         }
         free(packages);
         if (r < 0) {

@@ -270,14 +270,18 @@ static int plan_all(Planner *planner) {
                 const Release *release = i < releases->n_releases ? &releases->releases[i] : NULL;
                 const RecordVersion *held = j < n_held ? record->versions[j] : NULL;
                 int order = !release ? -1 : !held ? 1 : version_order(release->version, held->version);
-                Candidate candidate = {
-                        .release = order >= 0 ? release : NULL,
-                        .held = order <= 0 ? held : NULL,
-                };
+                Candidate candidate = {};
 
-                i += order >= 0;
-                j += order <= 0;
-                candidate.version = candidate.release ? candidate.release->version : candidate.held->version;
+                if (release && order >= 0) {
+                        candidate.release = release;
+                        candidate.version = release->version;
+                        i++;
+                }
+                if (held && order <= 0) {
+                        candidate.held = held;
+                        candidate.version = held->version;
+                        j++;
+                }
                 if (candidate.held && candidate.held->state == VERSION_PRUNING)
                         candidate.held = NULL;
                 if (!candidate.held && !candidate.release)

@@ -143,23 +143,23 @@ static int compare_entries(const void *a, const void *b) {
 
 static int list_work(void *userdata) {
         Request *request = userdata;
-        _cleanup_close_ int fd = fs_open_directory(request->fd, request->key, false);
+        int fd = fs_open_directory(request->fd, request->key, false), r = 0;
         DIR *directory;
-        int r = 0;
 
         if (fd < 0)
                 return fd == -ENOENT ? 0 : fd;
         directory = fdopendir(fd);
-        if (!directory)
-                return negative_errno();
-        TAKE_FD(fd);
+        if (!directory) {
+                r = negative_errno();
+                close_fd(fd);
+                return r;
+        }
 
         for (struct dirent *dirent; r >= 0 && (dirent = readdir(directory));) {
                 StoreListEntry entry = {};
                 struct stat st;
 
-                if (dirent->d_name[0] == '.' ||
-                        fstatat(dirfd(directory), dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                if (dirent->d_name[0] == '.' || fstatat(fd, dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
                         !S_ISREG(st.st_mode))
                         continue;
                 if (request->n_entries >= LIST_ENTRIES_MAX) {

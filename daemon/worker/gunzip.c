@@ -119,8 +119,8 @@ int gunzip_read(Gunzip *gunzip, void *buffer, size_t size, size_t *ret_size, cha
                         gunzip->had_member = true;
                 } else if (n == 0 && state->avail_in == avail_in && !more)
                         return refuse(ret_error,
-                                gunzip->had_member ? "truncated, or data after the end of the gzip stream" :
-                                                     "truncated gzip file");
+                                gunzip->had_member ? "truncated, or data after the end of the gzip stream"
+                                                   : "truncated gzip file");
         }
         *ret_size = done;
         return 0;
