@@ -72,8 +72,9 @@ typedef struct ZipItem {
         uint64_t size; /* unpacked; for stored ones that of the data */
         bool size_is_zero;
         uint32_t crc;
-        unsigned mode;       /* Unix */
-        bool at_first;       /* points at the local header of the first entry */
+        unsigned mode; /* Unix */
+        bool no_local; /* only in the directory, pointing at local_offset */
+        uint64_t local_offset;
         bool zip64;          /* sizes and offset in the ZIP64 field */
         uint32_t local_size; /* another size in the local header */
 } ZipItem;
@@ -89,7 +90,7 @@ typedef struct ZipBuilder {
 
 static inline void zip_add(ZipBuilder *zip, ZipItem item) {
         size_t length = item.name_length > 0 ? item.name_length : strlen(item.name);
-        uint64_t offset = item.at_first ? 0 : zip->file.size, size = item.size;
+        uint64_t offset = item.no_local ? item.local_offset : zip->file.size, size = item.size;
         const char *data = strempty(item.data);
         size_t data_size = item.data_size > 0 ? item.data_size : strlen(data);
         uint32_t crc = item.crc;
@@ -99,7 +100,7 @@ static inline void zip_add(ZipBuilder *zip, ZipItem item) {
         if (crc == 0 && item.method == 0)
                 crc = crc_of(data, data_size);
 
-        if (!item.at_first) {
+        if (!item.no_local) {
                 put32(&zip->file, 0x04034b50);
                 put16(&zip->file, 20);
                 put16(&zip->file, item.flags);
