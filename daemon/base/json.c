@@ -2,45 +2,87 @@
 
 #include <limits.h>
 
-int json_parse(const char *data, size_t size, json_object **ret, const char **ret_error) {
-        struct json_tokener *tokener;
+/* Parses one document; text may follow it when `ret_end` is given. NULL and an error if it is malformed. */
+static json_object *parse_document(
+        const char *data, size_t size, int flags, size_t *ret_end, const char **ret_error) {
+        struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
         json_object *object;
-        const char *error = NULL;
 
-        if (size > INT_MAX) {
-                error = "too large";
-                goto fail;
+        if (!tokener) {
+                *ret_error = "out of memory";
+                return NULL;
         }
-        tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-        if (!tokener)
-                return -ENOMEM;
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-
+        json_tokener_set_flags(tokener, flags);
         object = json_tokener_parse_ex(tokener, data, (int) size);
         if (!object) {
                 enum json_tokener_error code = json_tokener_get_error(tokener);
 
-                error = code == json_tokener_continue  ? "truncated"
-                        : code == json_tokener_success ? "null document"
-                                                       : json_tokener_error_desc(code);
-        } else
-                /* The strict mode lets white space follow, but not text. */
-                for (size_t i = json_tokener_get_parse_end(tokener); i < size; i++)
-                        if (!strchr(" \t\r\n", data[i]) || data[i] == '\0') {
-                                json_object_put(object);
-                                error = "text after the document";
-                                break;
-                        }
+                *ret_error = code == json_tokener_continue  ? "truncated"
+                             : code == json_tokener_success ? "null document"
+                                                            : json_tokener_error_desc(code);
+        }
+        *ret_end = json_tokener_get_parse_end(tokener);
         json_tokener_free(tokener);
-        if (error)
-                goto fail;
+        return object;
+}
+
+/* The strict mode of json-c 0.18 takes every byte above 0x7f for a control character. Such bytes can only stand in
+ * strings, so the strictness is checked on a copy in which they are plain letters, and the values come from a second
+ * reading that is not strict but checks the UTF-8. */
+static int check_grammar(const char *data, size_t size, const char **ret_error) {
+        _cleanup_free_ char *copy = malloc(size);
+        json_object *object;
+        size_t end;
+
+        if (!copy)
+                return -ENOMEM;
+        for (size_t i = 0; i < size; i++)
+                copy[i] = data[i] & (char) 0x80 ? '~' : data[i];
+        object = parse_document(copy, size, JSON_TOKENER_STRICT, &end, ret_error);
+        if (!object)
+                return -EBADMSG;
+        json_object_put(object);
+        return 0;
+}
+
+static bool is_ascii(const char *data, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if (data[i] & (char) 0x80)
+                        return false;
+        return true;
+}
+
+int json_parse(const char *data, size_t size, json_object **ret, const char **ret_error) {
+        int flags = JSON_TOKENER_STRICT, r;
+        json_object *object;
+        const char *error = NULL;
+        size_t end;
+
+        if (!ret_error)
+                ret_error = &error;
+        if (size > INT_MAX) {
+                *ret_error = "too large";
+                return -EBADMSG;
+        }
+        if (!is_ascii(data, size)) {
+                r = check_grammar(data, size, ret_error);
+                if (r < 0)
+                        return r;
+                flags = JSON_TOKENER_VALIDATE_UTF8;
+        }
+
+        object = parse_document(data, size, flags, &end, ret_error);
+        if (!object)
+                return -EBADMSG;
+        /* White space may follow, text may not. */
+        for (size_t i = end; i < size; i++)
+                if (!strchr(" \t\r\n", data[i]) || data[i] == '\0') {
+                        json_object_put(object);
+                        *ret_error = "text after the document";
+                        return -EBADMSG;
+                }
         *ret = object;
         return 0;
-
-fail:
-        if (ret_error)
-                *ret_error = error;
-        return -EBADMSG;
 }
 
 static int get_member(json_object *object, const char *key, enum json_type type, json_object **ret) {

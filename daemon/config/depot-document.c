@@ -444,7 +444,7 @@ static int decode_spec(const YamlNode *node, Depot *depot, Problems *problems) {
                 { "moduleConfigs", decode_list_node, .offset = offsetof(Spec, modules) },
                 { "providerConfigs", decode_list_node, .offset = offsetof(Spec, providers) },
                 { "pollingIntervalMinutes", schema_uint64, .offset = offsetof(Spec, polling_minutes),
-                        .min = 1, .max = 525600 },
+                        .min = 0, .max = 525600 },
                 {},
         };
         _cleanup_(depot_entry_clear) DepotEntry global = { .immutable = true };

@@ -13,6 +13,7 @@
 /* A server that asks to wait longer than this is the caller's business. */
 #define RETRY_AFTER_MAX_USEC (10 * USEC_PER_SEC)
 #define ERROR_BODY_MAX (8 * KIB)
+#define HOLDS_MAX 64U
 
 typedef enum TransferState {
         TRANSFER_QUEUED,
@@ -48,6 +49,12 @@ typedef struct SocketSource {
         Fetcher *fetcher;
 } SocketSource;
 
+/* A host that has said that nothing more is to be asked of it for now. */
+typedef struct Hold {
+        char *host;
+        uint64_t until_usec; /* realtime */
+} Hold;
+
 struct Fetcher {
         sd_event *event;
         CURLM *multi;
@@ -60,6 +67,7 @@ struct Fetcher {
         Transfer *first, *last;
         unsigned n_running, n_queued;
         uint64_t bytes_received;
+        Hold holds[HOLDS_MAX];
 };
 
 /* Transfers */
@@ -298,6 +306,36 @@ static int transfer_prepare(Transfer *transfer) {
         return 0;
 }
 
+/* Rate limits hold for the host, whoever ran into them. */
+
+static void hold_host(Fetcher *fetcher, const char *host, uint64_t until_usec) {
+        Hold *place = &fetcher->holds[0];
+
+        /* The host's own entry, else the one that ends first. */
+        for (size_t i = 0; i < HOLDS_MAX; i++) {
+                Hold *hold = &fetcher->holds[i];
+
+                if (streq_ptr(hold->host, host)) {
+                        place = hold;
+                        break;
+                }
+                if (hold->until_usec < place->until_usec)
+                        place = hold;
+        }
+        if (string_assign(&place->host, host) >= 0)
+                place->until_usec = until_usec;
+}
+
+/* Until when the host is not to be asked; 0: it may be. */
+static uint64_t host_held_until(const Fetcher *fetcher, const char *host) {
+        uint64_t now = clock_realtime_usec();
+
+        for (size_t i = 0; i < HOLDS_MAX; i++)
+                if (streq_ptr(fetcher->holds[i].host, host) && fetcher->holds[i].until_usec > now)
+                        return fetcher->holds[i].until_usec;
+        return 0;
+}
+
 /* Completion */
 
 static void transfer_finish(Transfer *transfer, FetchResponse *response) {
@@ -375,8 +413,24 @@ static void transfer_complete(Transfer *transfer, CURLcode code) {
                         transfer->easy, code, transfer->error_buffer, &transfer->body, &response, &error);
         response.error = error;
 
+        if (response.result == FETCH_RATE_LIMITED)
+                hold_host(transfer->fetcher, transfer->host, response.not_before_usec);
+        else if (response_budget_ends(transfer->easy) > 0)
+                hold_host(transfer->fetcher, transfer->host, response_budget_ends(transfer->easy));
         if (transfer_retry(transfer, &response))
                 return;
+        transfer_finish(transfer, &response);
+}
+
+static void refuse_held(Transfer *transfer, uint64_t until_usec) {
+        _cleanup_free_ char *message = NULL;
+        FetchResponse response = { .result = FETCH_RATE_LIMITED, .not_before_usec = until_usec };
+        char until[CLOCK_TEXT_SIZE];
+
+        clock_format(until_usec, until);
+        text_set(&message, "%s: not asked, the rate limit of the host is used up until %s", transfer->url,
+                until);
+        response.error = message;
         transfer_finish(transfer, &response);
 }
 
@@ -437,7 +491,14 @@ static int on_deferred(sd_event_source *source, void *userdata) {
         }
 
         while ((transfer = fetcher_next(fetcher))) {
-                int r = transfer_prepare(transfer);
+                uint64_t held_until = host_held_until(fetcher, transfer->host);
+                int r;
+
+                if (held_until > 0) {
+                        refuse_held(transfer, held_until);
+                        continue;
+                }
+                r = transfer_prepare(transfer);
 
                 transfer->n_tries++;
                 if (r >= 0 && curl_multi_add_handle(fetcher->multi, transfer->easy) != CURLM_OK)
@@ -564,6 +625,8 @@ Fetcher *fetcher_free(Fetcher *fetcher) {
                 return NULL;
         while (fetcher->first)
                 transfer_free(fetcher->first);
+        for (size_t i = 0; i < HOLDS_MAX; i++)
+                free(fetcher->holds[i].host);
         if (fetcher->multi)
                 (void) curl_multi_cleanup(fetcher->multi);
         sd_event_source_disable_unref(fetcher->timer);

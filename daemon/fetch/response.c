@@ -90,21 +90,29 @@ uint64_t response_parse_retry_after(const char *value, uint64_t now_usec) {
         return MIN_OF(MAX_OF((uint64_t) date * USEC_PER_SEC, now_usec), now_usec + NOT_BEFORE_MAX_USEC);
 }
 
-/* GitHub answers 403 both to what is forbidden and to who has asked too much (protocols: "GitHub REST", limits). */
-static uint64_t limited_until(CURL *easy, long status, const Buffer *body) {
-        const char *after = get_header(easy, "Retry-After"),
-                   *remaining = get_header(easy, "x-ratelimit-remaining"),
+uint64_t response_budget_ends(CURL *easy) {
+        const char *remaining = get_header(easy, "x-ratelimit-remaining"),
                    *reset = get_header(easy, "x-ratelimit-reset");
         uint64_t now = clock_realtime_usec(), seconds;
+
+        if (!remaining || !streq(remaining, "0") || !reset || !parse_number(&reset, &seconds) || *reset)
+                return 0;
+        seconds =
+                MIN_OF(MAX_OF(seconds, now / USEC_PER_SEC + 1), (now + NOT_BEFORE_MAX_USEC) / USEC_PER_SEC);
+        return seconds * USEC_PER_SEC;
+}
+
+/* GitHub answers 403 both to what is forbidden and to who has asked too much (protocols: "GitHub REST", limits). */
+static uint64_t limited_until(CURL *easy, long status, const Buffer *body) {
+        const char *after = get_header(easy, "Retry-After");
+        uint64_t now = clock_realtime_usec();
 
         if (after && (status == 403 || status == 429 || status == 503))
                 return response_parse_retry_after(after, now);
         if (status != 403 && status != 429)
                 return 0;
-        if (remaining && streq(remaining, "0") && reset && parse_number(&reset, &seconds) && !*reset)
-                return MIN_OF(MAX_OF(seconds, now / USEC_PER_SEC + 1),
-                               (now + NOT_BEFORE_MAX_USEC) / USEC_PER_SEC) *
-                       USEC_PER_SEC;
+        if (response_budget_ends(easy) > 0)
+                return response_budget_ends(easy);
         if (status == 429 || (body->data && (strstr(body->data, "secondary-rate-limits") ||
                                                     strstr(body->data, "#abuse-rate-limits"))))
                 return now + SECONDARY_LIMIT_USEC;

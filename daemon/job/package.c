@@ -77,7 +77,17 @@ static int set_provider(Package *package, const DepotEntry *entry, const Setting
         return 0;
 }
 
-int package_new(const Depot *depot, const DepotEntry *entry, const Settings *settings, Package **ret) {
+/* Equal for equal places, whether they are named or the default. */
+static char *identify_store(const StorageConfig *storage, const char *default_store) {
+        StorageConfig resolved = *storage;
+
+        if (storage->backend == STORAGE_FILE_SYSTEM && !storage->directory_path)
+                resolved.directory_path = (char *) default_store;
+        return storage_config_identity(&resolved);
+}
+
+int package_new(const Depot *depot, const DepotEntry *entry, const Settings *settings,
+        const char *default_store, Package **ret) {
         _cleanup_(package_freep) Package *package = calloc(1, sizeof(Package));
         int r;
 
@@ -91,7 +101,7 @@ int package_new(const Depot *depot, const DepotEntry *entry, const Settings *set
         if (r < 0)
                 return r;
         package->source_name = source_name(&package->source);
-        package->store_identity = storage_config_identity(&entry->storage);
+        package->store_identity = identify_store(&entry->storage, default_store);
         if (!package->name || !package->directory || !package->source_name || !package->store_identity)
                 return -ENOMEM;
         *ret = TAKE_PTR(package);

@@ -72,8 +72,10 @@ struct Package {
         Reconcile *reconcile; /* what runs now; NULL: nothing */
 };
 
-/* The package that the entry means; its wants are still empty. What makes it impossible becomes its `problem`. */
-int package_new(const Depot *depot, const DepotEntry *entry, const Settings *settings, Package **ret);
+/* The package that the entry means; its wants are still empty. What makes it impossible becomes its `problem`.
+ * `default_store`: the directory of a store that the entry does not name. */
+int package_new(const Depot *depot, const DepotEntry *entry, const Settings *settings,
+        const char *default_store, Package **ret);
 /* It must not be reconciling. */
 Package *package_free(Package *package);
 DEFINE_CLEANUP(Package *, package_free)

@@ -150,7 +150,7 @@ static int add_entry(
         Package *existing;
         int r;
 
-        r = package_new(depot, entry, manager->config->settings, &package);
+        r = package_new(depot, entry, manager->config->settings, manager->store_directory, &package);
         if (r < 0)
                 return r;
         existing = find_package(*packages, *n_packages, package);

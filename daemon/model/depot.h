@@ -41,8 +41,8 @@ typedef struct StorageConfig {
         bool presign_fallback_to_proxy;
 } StorageConfig;
 
-/* One address of a store, equal for equal stores: "fileSystem:/srv/opendepot", "s3:bucket/prefix"; "fileSystem:" is the
- * default store. NULL when out of memory. */
+/* One address of a store, equal for equal stores: "fileSystem:/srv/opendepot", "s3:bucket/prefix"; "fileSystem:" when
+ * no directory is named. NULL when out of memory. */
 char *storage_config_identity(const StorageConfig *storage);
 /* Replaces *to by a deep copy. Returns 0 or -ENOMEM, then *to is unchanged. */
 int storage_config_copy(StorageConfig *to, const StorageConfig *from);
@@ -83,7 +83,7 @@ typedef struct Depot {
         unsigned line;
         DepotEntry *entries; /* in the order of the document, modules first */
         size_t n_entries;
-        uint64_t polling_interval_usec; /* 0: reconcile once, at start and on request */
+        uint64_t polling_interval_usec; /* 0, or omitted: reconcile once, at start and on request */
         char digest[65]; /* SHA-256 of the canonical content: equal if nothing that matters changed */
 } Depot;
 

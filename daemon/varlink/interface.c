@@ -107,7 +107,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Package,
         SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(kind, PackageKind, 0),
         SD_VARLINK_FIELD_COMMENT(
-                "BACKEND:ADDRESS, for instance fileSystem:/srv/opendepot; fileSystem: is the default store"),
+                "BACKEND:ADDRESS, for instance fileSystem:/srv/opendepot"),
         SD_VARLINK_DEFINE_FIELD(store, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("Where its versions come from"),
         SD_VARLINK_DEFINE_FIELD(source, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
