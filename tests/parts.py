@@ -7,6 +7,7 @@ not pass with the end of its output.
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -14,6 +15,7 @@ import xml.etree.ElementTree
 TREE = pathlib.Path(__file__).resolve().parent.parent
 BUILDS = pathlib.Path(sys.argv[2])
 TAIL = 40  # lines of a failure's output
+FINDING = re.compile(r":\d+:\d+: (error|warning): ")
 
 os.environ.setdefault("ASAN_OPTIONS", "strict_string_checks=1:detect_stack_use_after_return=1")
 os.environ.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
@@ -148,7 +150,22 @@ def clang():
     directory = BUILDS / "clang"
     if not compile_with("clang", directory, "-Dbuildtype=debugoptimized", CC="clang", CC_LD="lld"):
         return
-    run("clang-tidy", "run-clang-tidy", "-quiet", "-p", str(directory), "-warnings-as-errors=*")
+    # run-clang-tidy names each file and the number of warnings in system headers besides; a finding has a place.
+    tidy = subprocess.run(
+        ["run-clang-tidy", "-quiet", "-p", directory],
+        cwd=TREE,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+    lines = tidy.stdout.splitlines()
+    findings = sorted({os.path.normpath(directory / row) for row in lines if FINDING.search(row)})
+    if tidy.returncode == 0 and not findings:
+        report("ok", "clang-tidy")
+    else:
+        report("not ok", "clang-tidy", "\n".join(findings or lines))
 
 
 PARTS = {part.__name__: part for part in (build, source, unit, simulator, e2e, clang)}

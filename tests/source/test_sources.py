@@ -1,5 +1,6 @@
 """Properties of the source files themselves."""
 
+import difflib
 import pathlib
 import re
 import subprocess
@@ -63,7 +64,9 @@ def include_edges():
 
 @each(C_FILES)
 def test_format(path):
-    run("clang-format", "--dry-run", "-Werror", str(path))
+    formatted = subprocess.run(["clang-format", str(path)], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+    difference = difflib.unified_diff(path.read_text().splitlines(), formatted.splitlines(), lineterm="", n=1)
+    assert not (text := "\n".join(difference)), f"clang-format -i {relative(path)}\n{text}"
 
 
 @each(SCRIPTS)
