@@ -1,15 +1,29 @@
 #include "base/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
-void text_set(char **text, const char *format, ...) {
-        char *message = NULL;
+char *text_vformat(const char *format, va_list arguments) {
+        char *text = NULL;
+
+        return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
+char *text_format(const char *format, ...) {
         va_list arguments;
+        char *text;
 
         va_start(arguments, format);
-        if (vasprintf(&message, format, arguments) < 0)
-                message = NULL;
+        text = text_vformat(format, arguments);
+        va_end(arguments);
+        return text;
+}
+
+void text_set(char **text, const char *format, ...) {
+        va_list arguments;
+        char *message;
+
+        va_start(arguments, format);
+        message = text_vformat(format, arguments);
         va_end(arguments);
         free(*text);
         *text = message;

@@ -1,7 +1,13 @@
 /* Text: formatted messages that replace an older one, growing buffers with a limit. */
 #pragma once
 
+#include <stdarg.h>
+
 #include "base/util.h"
+
+/* A formatted message, NULL when out of memory. */
+char *text_format(const char *format, ...) _printf_(1, 2);
+char *text_vformat(const char *format, va_list arguments) _printf_(1, 0);
 
 /* Replaces *text by a formatted message. On lack of memory the old text goes and *text is NULL: a message is never
  * worth failing for. */

@@ -1,6 +1,7 @@
 #include "job/version_task.h"
 
 #include "base/list.h"
+#include "base/text.h"
 #include "job/version_task_private.h"
 
 void version_yield_clear(VersionYield *yield) {
@@ -104,8 +105,7 @@ void version_task_fail(VersionTask *task, bool refused, uint64_t not_before_usec
         va_list arguments;
 
         va_start(arguments, format);
-        if (vasprintf(&message, format, arguments) < 0)
-                message = NULL;
+        message = text_vformat(format, arguments);
         va_end(arguments);
 
         /* One platform after the other may fail: the first message stays, the others are as a rule the same. */

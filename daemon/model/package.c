@@ -1,9 +1,9 @@
 #include "model/package.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/names.h"
+#include "base/text.h"
 
 static const char *const package_kind_table[_PACKAGE_KIND_MAX] = {
         [PACKAGE_MODULE] = "module",
@@ -21,38 +21,27 @@ PackageKind package_kind_from_string(const char *string) {
         return _PACKAGE_KIND_INVALID;
 }
 
-_printf_(1, 2) static char *format(const char *pattern, ...) {
-        va_list arguments;
-        char *text = NULL;
-        int length;
-
-        va_start(arguments, pattern);
-        length = vasprintf(&text, pattern, arguments);
-        va_end(arguments);
-        return length < 0 ? NULL : text;
-}
-
 char *package_name(PackageKind kind, const char *namespace, const char *name, const char *system) {
-        return kind == PACKAGE_MODULE ? format("%s/%s/%s", namespace, name, system)
-                                      : format("%s/%s", namespace, name);
+        return kind == PACKAGE_MODULE ? text_format("%s/%s/%s", namespace, name, system)
+                                      : text_format("%s/%s", namespace, name);
 }
 
 char *package_directory(PackageKind kind, const char *hostname, const char *namespace, const char *name,
         const char *system) {
-        return kind == PACKAGE_MODULE ? format("modules/%s/%s/%s", namespace, name, system)
-                                      : format("providers/%s/%s/%s", hostname, namespace, name);
+        return kind == PACKAGE_MODULE ? text_format("modules/%s/%s/%s", namespace, name, system)
+                                      : text_format("providers/%s/%s/%s", hostname, namespace, name);
 }
 
 char *package_provider_zip(const char *type, const char *version, const char *platform) {
-        return format("terraform-provider-%s_%s_%s.zip", type, version, platform);
+        return text_format("terraform-provider-%s_%s_%s.zip", type, version, platform);
 }
 
 char *package_provider_shasums(const char *type, const char *version) {
-        return format("terraform-provider-%s_%s_SHA256SUMS", type, version);
+        return text_format("terraform-provider-%s_%s_SHA256SUMS", type, version);
 }
 
 char *package_provider_signature(const char *type, const char *version) {
-        return format("terraform-provider-%s_%s_SHA256SUMS.sig", type, version);
+        return text_format("terraform-provider-%s_%s_SHA256SUMS.sig", type, version);
 }
 
 bool platform_is_valid(const char *platform) {

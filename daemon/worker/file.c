@@ -1,8 +1,8 @@
 #include "worker/file.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <sys/stat.h>
+
+#include "base/text.h"
 
 #define BUFFER_SIZE (128 * KIB)
 
@@ -70,12 +70,11 @@ int file_hash(int fd, uint64_t *ret_size, char ret_hex[static SHA256_HEX_SIZE]) 
 }
 
 int refuse(char **ret_error, const char *format, ...) {
-        char *message = NULL;
         va_list arguments;
+        char *message;
 
         va_start(arguments, format);
-        if (vasprintf(&message, format, arguments) < 0)
-                message = NULL;
+        message = text_vformat(format, arguments);
         va_end(arguments);
         free(*ret_error);
         *ret_error = message;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -131,12 +130,11 @@ static void job_finish(WorkerJob *job) {
 }
 
 _printf_(2, 3) static void job_fail(WorkerJob *job, const char *format, ...) {
-        char *message = NULL;
         va_list arguments;
+        char *message;
 
         va_start(arguments, format);
-        if (vasprintf(&message, format, arguments) < 0)
-                message = NULL;
+        message = text_vformat(format, arguments);
         va_end(arguments);
         worker_report_done(&job->report);
         job->report = (WorkerReport) { .result = WORKER_FAILED, .message = message };
