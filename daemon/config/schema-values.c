@@ -243,7 +243,8 @@ static bool path_is_valid(const char *path) {
 }
 
 int schema_path(const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
-        char **path = value, *to;
+        _cleanup_free_ char *path = NULL;
+        char **target = value, *to;
         int r;
 
         r = schema_expect(field, node, YAML_TEXT, problems);
@@ -251,17 +252,19 @@ int schema_path(const SchemaField *field, const YamlNode *node, void *value, Pro
                 return r;
         if (!path_is_valid(node->text))
                 return schema_problem(field, node, "an absolute path without '.' and '..'", problems);
-        r = string_assign(path, node->text);
-        if (r < 0)
-                return r;
+        path = strdup(node->text);
+        if (!path)
+                return -ENOMEM;
 
         /* One spelling for one place: no doubled or final slashes. */
-        to = *path;
-        for (const char *from = to; *from; from++) /* NOLINT(clang-analyzer-core.NullDereference): it was assigned */
+        to = path;
+        for (const char *from = path; *from; from++)
                 if (*from != '/' || (from[1] != '/' && from[1] != '\0'))
                         *to++ = *from;
-        if (to == *path)
+        if (to == path)
                 *to++ = '/';
         *to = '\0';
+        free(*target);
+        *target = TAKE_PTR(path);
         return 0;
 }

@@ -55,17 +55,21 @@ static int set_module(
         return r;
 }
 
-static int set_provider(Package *package, const DepotEntry *entry, const Settings *settings) {
-        int r;
+/* However a depot spells a namespace, clients ask for lower case. */
+static char *lower_case(const char *text) {
+        char *copy = strdup(text);
 
+        for (char *c = copy; c && *c; c++)
+                *c = (char) tolower((unsigned char) *c);
+        return copy;
+}
+
+static int set_provider(Package *package, const DepotEntry *entry, const Settings *settings) {
         package->source.kind = SOURCE_HASHICORP;
         text_set(&package->source.product, "terraform-provider-%s", entry->name);
-        r = string_assign(&package->provider_namespace, entry->provider_namespace);
-        if (r < 0 || !package->source.product)
+        package->provider_namespace = lower_case(entry->provider_namespace);
+        if (!package->provider_namespace || !package->source.product)
                 return -ENOMEM;
-        /* However a depot spells it, clients ask for lower case. */
-        for (char *c = package->provider_namespace; *c; c++)
-                *c = (char) tolower((unsigned char) *c);
 
         package->name = package_name(PACKAGE_PROVIDER, package->provider_namespace, entry->name, NULL);
         package->directory = package_directory(PACKAGE_PROVIDER, settings->provider_hostnames[0],

@@ -275,16 +275,15 @@ int describe_versions(const Package *package, const char *version, sd_json_varia
                 const VersionStatus *status;
                 const char *text;
 
-                if (recorded &&
-                        (!transient || version_order(recorded->version, transient->version) >= 0)) {
+                if (transient && (!recorded || version_order(recorded->version, transient->version) < 0)) {
+                        text = version_string(transient->version);
+                        status = transient->status;
+                        recorded = NULL;
+                        j++;
+                } else {
                         text = version_string(recorded->version);
                         status = package_find_status(package, text);
                         i++;
-                } else {
-                        text = version_string(transients[j].version);
-                        status = transients[j].status;
-                        recorded = NULL;
-                        j++;
                 }
                 if (!version || streq(version, text))
                         r = describe_version(package, text, recorded, status, array);
