@@ -280,11 +280,12 @@ int describe_versions(const Package *package, const char *version, sd_json_varia
                         status = transient->status;
                         recorded = NULL;
                         j++;
-                } else {
+                } else if (recorded) {
                         text = version_string(recorded->version);
                         status = package_find_status(package, text);
                         i++;
-                }
+                } else
+                        break;
                 if (!version || streq(version, text))
                         r = describe_version(package, text, recorded, status, array);
         }
