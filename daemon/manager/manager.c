@@ -220,6 +220,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
 static int start_depot(DepotState *state) {
         uint64_t now = clock_realtime_usec();
 
+        state->changed = false;
         if (state->next_poll_usec > now) {
                 depot_schedule(state, state->next_poll_usec);
                 return manager_request(state->manager, &(ReconcileOptions) { .mode = RECONCILE_CHECK },
@@ -311,13 +312,14 @@ int manager_reload(Manager *manager) {
                 log_error("Cannot load the configuration anew: %s", strerror(-r));
                 return r;
         }
-        /* New and changed depots have neither a timer nor a poll yet. */
+        /* What is new or has changed is due at once; the others keep their timers. */
         for (size_t i = 0; i < manager->n_depots && r >= 0; i++) {
                 DepotState *state = manager->depots[i];
 
-                if (!state->timer && !state->poll && (state->last_poll_usec == 0 || state->changed))
-                        r = depot_poll(state, &(ReconcileOptions) { .mode = RECONCILE_SYNC });
+                if (!state->changed)
+                        continue;
                 state->changed = false;
+                r = depot_poll(state, &(ReconcileOptions) { .mode = RECONCILE_SYNC });
         }
         log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL,
                 "The configuration was loaded anew: %zu depots, %zu problems", manager->n_depots,
