@@ -2,6 +2,8 @@
 
 #include <limits.h>
 
+#include "base/text.h"
+
 /* Parses one document; text may follow it when `ret_end` is given. NULL and an error if it is malformed. */
 static json_object *parse_document(
         const char *data, size_t size, int flags, size_t *ret_end, const char **ret_error) {
@@ -28,12 +30,18 @@ static json_object *parse_document(
 
 /* The strict mode of json-c 0.18 takes every byte above 0x7f for a control character. Such bytes can only stand in
  * strings, so the strictness is checked on a copy in which they are plain letters, and the values come from a second
- * reading that is not strict but checks the UTF-8. */
+ * reading that is not strict. Its own check of the UTF-8 lets overlong forms and surrogates pass, which other programs
+ * refuse. */
 static int check_grammar(const char *data, size_t size, const char **ret_error) {
-        _cleanup_free_ char *copy = malloc(size);
+        _cleanup_free_ char *copy = NULL;
         json_object *object;
         size_t end;
 
+        if (!text_is_utf8(data, size)) {
+                *ret_error = "invalid UTF-8";
+                return -EBADMSG;
+        }
+        copy = malloc(size);
         if (!copy)
                 return -ENOMEM;
         for (size_t i = 0; i < size; i++)
@@ -68,7 +76,7 @@ int json_parse(const char *data, size_t size, json_object **ret, const char **re
                 r = check_grammar(data, size, ret_error);
                 if (r < 0)
                         return r;
-                flags = JSON_TOKENER_VALIDATE_UTF8;
+                flags = 0;
         }
 
         object = parse_document(data, size, flags, &end, ret_error);

@@ -29,52 +29,74 @@ void text_set(char **text, const char *format, ...) {
         *text = message;
 }
 
-/* The length of the valid UTF-8 sequence (RFC 3629) for a printable character at `text`, or 0. */
-static size_t printable_length(const unsigned char *text) {
+/* The length of the valid UTF-8 sequence (RFC 3629) at `text`, of which `size` bytes are there, and its character; 0 if
+ * there is none. */
+static size_t decode_utf8(const unsigned char *text, size_t size, uint32_t *ret_character) {
         static const struct {
                 unsigned char lead_mask, lead;
                 size_t length;
                 uint32_t min;
         } forms[] = {
+                { 0x80, 0x00, 1, 0 },
                 { 0xe0, 0xc0, 2, 0x80 },
                 { 0xf0, 0xe0, 3, 0x800 },
                 { 0xf8, 0xf0, 4, 0x10000 },
         };
-
-        if (text[0] < 0x80)
-                return text[0] >= 0x20 && text[0] != 0x7f ? 1 : 0;
 
         for (size_t i = 0; i < ELEMENTSOF(forms); i++) {
                 uint32_t character;
 
                 if ((text[0] & forms[i].lead_mask) != forms[i].lead)
                         continue;
+                if (size < forms[i].length)
+                        return 0;
                 character = text[0] & (unsigned char) ~forms[i].lead_mask;
                 for (size_t j = 1; j < forms[i].length; j++) {
                         if ((text[j] & 0xc0) != 0x80)
                                 return 0;
                         character = character << 6 | (text[j] & 0x3f);
                 }
-                /* Overlong forms, surrogates, beyond Unicode, and the C1 control characters. */
+                /* Overlong forms, surrogates, beyond Unicode. */
                 if (character < forms[i].min || (character >= 0xd800 && character <= 0xdfff) ||
-                        character > 0x10ffff || character < 0xa0)
+                        character > 0x10ffff)
                         return 0;
+                *ret_character = character;
                 return forms[i].length;
         }
         return 0;
 }
 
+bool text_is_utf8(const char *text, size_t size) {
+        for (size_t i = 0, length; i < size; i += length) {
+                uint32_t character;
+
+                length = decode_utf8((const unsigned char *) text + i, size - i, &character);
+                if (length == 0)
+                        return false;
+        }
+        return true;
+}
+
+/* The length of a printable character, or 0: not for the control characters C0, DEL and C1. */
+static size_t printable_length(const char *text, size_t size) {
+        uint32_t character;
+        size_t length = decode_utf8((const unsigned char *) text, size, &character);
+
+        return length > 0 && character >= 0x20 && (character < 0x7f || character >= 0xa0) ? length : 0;
+}
+
 char *text_printable(const char *text) {
+        size_t size = strlen(text);
         char *copy = strdup(text);
 
         if (!copy)
                 return NULL;
-        for (char *c = copy; *c;) {
-                size_t length = printable_length((unsigned char *) c);
+        for (size_t i = 0; i < size;) {
+                size_t length = printable_length(copy + i, size - i);
 
                 if (length == 0)
-                        *c = '?';
-                c += MAX_OF(length, (size_t) 1);
+                        copy[i] = '?';
+                i += MAX_OF(length, (size_t) 1);
         }
         return copy;
 }
@@ -84,8 +106,10 @@ int buffer_append(Buffer *buffer, const void *data, size_t size) {
 
         if (size == 0)
                 return 0;
-        if (__builtin_add_overflow(buffer->size, size, &total) || __builtin_add_overflow(total, 1, &needed))
+        /* Beyond half of the address space there is no power of two any more. */
+        if (__builtin_add_overflow(buffer->size, size, &total) || total > SIZE_MAX / 4)
                 return -EOVERFLOW;
+        needed = total + 1;
         if (buffer->max > 0 && total > buffer->max)
                 return -EFBIG;
 
@@ -95,8 +119,6 @@ int buffer_append(Buffer *buffer, const void *data, size_t size) {
                 size_t grown_capacity = (size_t) 1 << (64 - __builtin_clzl(total));
                 char *grown;
 
-                if (grown_capacity < needed)
-                        return -EOVERFLOW;
                 grown = realloc(buffer->data, grown_capacity);
                 if (!grown)
                         return -ENOMEM;

@@ -17,6 +17,9 @@ void text_set(char **text, const char *format, ...) _printf_(2, 3);
  * outside and goes to a terminal or a journal. NULL when out of memory. */
 char *text_printable(const char *text);
 
+/* True for valid UTF-8 (RFC 3629), control characters included. */
+bool text_is_utf8(const char *text, size_t size);
+
 typedef struct Buffer {
         char *data; /* NUL-terminated when size > 0 */
         size_t size;
