@@ -52,6 +52,12 @@ static bool parse_char(const char **text, const char *accepted) {
         return true;
 }
 
+static int days_in_month(int year, int month) {
+        if (month == 2)
+                return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28;
+        return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
 int clock_parse(const char *text, uint64_t *ret_realtime_usec) {
         struct tm tm = {};
         uint64_t fraction = 0;
@@ -64,8 +70,9 @@ int clock_parse(const char *text, uint64_t *ret_realtime_usec) {
                 !parse_digits(&text, 2, &tm.tm_min) || !parse_char(&text, ":") ||
                 !parse_digits(&text, 2, &tm.tm_sec))
                 return -EINVAL;
-        if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-                tm.tm_min > 59 || tm.tm_sec > 60)
+        if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+                tm.tm_mday > days_in_month(tm.tm_year, tm.tm_mon) || tm.tm_hour > 23 || tm.tm_min > 59 ||
+                tm.tm_sec > 60)
                 return -EINVAL;
 
         if (parse_char(&text, ".")) {
@@ -82,7 +89,7 @@ int clock_parse(const char *text, uint64_t *ret_realtime_usec) {
                 int sign = *text == '-' ? -1 : 1, hours, minutes;
 
                 if (!parse_char(&text, "+-") || !parse_digits(&text, 2, &hours) || !parse_char(&text, ":") ||
-                        !parse_digits(&text, 2, &minutes))
+                        !parse_digits(&text, 2, &minutes) || hours > 23 || minutes > 59)
                         return -EINVAL;
                 offset = sign * (hours * 60 + minutes) * 60;
         }

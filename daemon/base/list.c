@@ -8,7 +8,8 @@ int list_grow(void *array, size_t count, size_t element_size) {
         if (count > 0 && (count & (count - 1)) != 0)
                 return 0;
 
-        if (__builtin_mul_overflow(count == 0 ? (size_t) 1 : count * 2, element_size, &size))
+        if (__builtin_mul_overflow(count, 2, &size) ||
+                __builtin_mul_overflow(MAX_OF(size, (size_t) 1), element_size, &size))
                 return -EOVERFLOW;
         grown = realloc(*(void **) array, size);
         if (!grown)
