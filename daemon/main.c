@@ -118,7 +118,8 @@ static void complete_directories(void) {
 }
 
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) clock_monotonic_usec());
+        (void) sd_notifyf(
+                false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) clock_monotonic_usec());
         (void) manager_reload(userdata);
         (void) sd_notify(false, "READY=1");
         return 0;

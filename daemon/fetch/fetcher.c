@@ -13,6 +13,8 @@
 /* A server that asks to wait longer than this is the caller's business. */
 #define RETRY_AFTER_MAX_USEC (10 * USEC_PER_SEC)
 #define ERROR_BODY_MAX (8 * KIB)
+/* How soon a new list of certificate authorities is noticed. */
+#define CA_CACHE_SEC 600L
 #define HOLDS_MAX 64U
 
 typedef enum TransferState {
@@ -301,6 +303,11 @@ static int transfer_prepare(Transfer *transfer) {
                 SET(CURLOPT_ACCEPT_ENCODING, "");
         if (fetcher->options.ca_file)
                 SET(CURLOPT_CAINFO, fetcher->options.ca_file);
+        /* A directory of authorities would be read for every connection: milliseconds of the loop and megabytes each time.
+         * Those of a file are kept by libcurl and shared, if there is no directory besides. */
+        if (fetcher->options.ca_file || curl_version_info(CURLVERSION_NOW)->cainfo)
+                SET(CURLOPT_CAPATH, NULL);
+        (void) curl_easy_setopt(transfer->easy, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_SEC);
 #undef SET
         transfer->body.max = MAX_OF(transfer->size_max, ERROR_BODY_MAX);
         return 0;

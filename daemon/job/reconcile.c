@@ -81,6 +81,10 @@ void reconcile_cancel(Package *package) {
                 reconcile->deferred = sd_event_source_disable_unref(reconcile->deferred);
 }
 
+bool reconcile_has_listed(const Package *package) {
+        return package->reconcile && package->reconcile->releases;
+}
+
 /* Takes note of an answer of the store; returns true when nobody waits for it any more. */
 static bool answer_is_late(Reconcile *reconcile) {
         reconcile->n_answers--;
@@ -159,6 +163,7 @@ static void reconcile_fail(
         reconcile->outcome.package_failed = true;
         (void) string_assign(&reconcile->failure, reason);
         if (reconcile->mode != RECONCILE_PLAN) {
+                reconcile->outcome.changed = true;
                 package->attempts++;
                 package->next_try_usec = package_next_try(package->attempts, refused, not_before_usec);
                 clock_format(package->next_try_usec, until);
@@ -212,6 +217,8 @@ static void reconcile_succeed(Reconcile *reconcile) {
                 reconcile_finish(reconcile);
                 return;
         }
+        if (reconcile->mode == RECONCILE_SYNC)
+                reconcile->outcome.failed = counts.failed;
         if (counts.failed > 0)
                 text_set(&reason, "%llu version%s failed", (unsigned long long) counts.failed,
                         counts.failed == 1 ? "" : "s");
@@ -228,7 +235,7 @@ static void version_failed(Reconcile *reconcile, const char *version, const Vers
         VersionStatus *status = package_set_status(package, version, VERSION_FAILED, yield->error);
         char until[CLOCK_TEXT_SIZE];
 
-        reconcile->outcome.failed++;
+        reconcile->outcome.changed = true;
         if (!status)
                 return;
         status->attempts++;
@@ -249,6 +256,7 @@ static void version_published(Reconcile *reconcile, const RecordVersion *version
 
         package_clear_status(package, text);
         reconcile->outcome.added++;
+        reconcile->outcome.changed = true;
         log_entry(LOG_INFO, MESSAGE_VERSION_PUBLISHED,
                 &(LogContext) { .package = package->name, .version = text, .state = "published" },
                 "%s %s is published", package->name, text);
@@ -427,6 +435,7 @@ static int start_pruning(Reconcile *reconcile) {
                 return r;
 
         reconcile->outcome.pruned = n;
+        reconcile->outcome.changed = true;
         r = store_batch_new(&batch);
         if (r >= 0)
                 r = commit_hide(batch, package, reconcile->context->settings);

@@ -18,10 +18,12 @@ typedef struct ReconcileOptions {
 } ReconcileOptions;
 
 typedef struct ReconcileOutcome {
-        uint64_t added, pruned, failed; /* versions */
-        bool package_failed;            /* nothing could be done */
-        const char *reason;             /* why; borrowed, valid during the call */
-        bool no_such_version;           /* the version asked for does not exist */
+        uint64_t added, pruned; /* versions */
+        uint64_t failed;        /* versions that are wanted and kept out by a failure, now or before */
+        bool changed;           /* something is not as it was before, for better or worse */
+        bool package_failed;    /* nothing could be done */
+        const char *reason;     /* why; borrowed, valid during the call */
+        bool no_such_version;   /* the version asked for does not exist */
 } ReconcileOutcome;
 
 typedef void (*ReconcileDone)(Package *package, const ReconcileOutcome *outcome, void *userdata);
@@ -29,5 +31,7 @@ typedef void (*ReconcileDone)(Package *package, const ReconcileOutcome *outcome,
 /* Sets package->reconcile until `done`, which is called once from the loop, never from within this call. */
 int reconcile_start(const JobContext *context, Package *package, const ReconcileOptions *options,
         ReconcileDone done, void *userdata);
+/* The reconciliation that runs has upstream's answer already. */
+bool reconcile_has_listed(const Package *package);
 /* Stops without calling anything; afterwards the package is free to go. What is staged stays for the next time. */
 void reconcile_cancel(Package *package);

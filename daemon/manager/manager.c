@@ -31,8 +31,7 @@ static int on_wake(sd_event_source *source, void *userdata) {
 }
 
 void manager_note_change(Manager *manager, const ReconcileOutcome *outcome) {
-        manager->changed = manager->changed || outcome->added > 0 || outcome->pruned > 0 ||
-                           outcome->failed > 0 || outcome->package_failed;
+        manager->changed = manager->changed || outcome->changed;
 }
 
 /* Events */

@@ -36,9 +36,13 @@ static int on_deferred(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-void request_package_done(Request *request, const Package *package, const ReconcileOutcome *outcome) {
+void request_add_changes(Request *request, const ReconcileOutcome *outcome) {
         request->outcome.versions_added += outcome->added;
         request->outcome.versions_pruned += outcome->pruned;
+}
+
+void request_package_done(Request *request, const Package *package, const ReconcileOutcome *outcome) {
+        request_add_changes(request, outcome);
         request->outcome.versions_failed += outcome->failed;
         request->outcome.packages_failed += outcome->package_failed || outcome->failed > 0;
         request->outcome.no_such_version = request->outcome.no_such_version || outcome->no_such_version;

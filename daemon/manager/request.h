@@ -19,6 +19,8 @@ struct Request {
         void *userdata;
 };
 
+/* Something was done for a package of the request before its own turn has come. */
+void request_add_changes(Request *request, const ReconcileOutcome *outcome);
 /* A package of the request has come to its end. */
 void request_package_done(Request *request, const Package *package, const ReconcileOutcome *outcome);
 /* Everything of every request, without telling anybody. */

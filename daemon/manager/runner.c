@@ -38,11 +38,16 @@ bool runner_is_waiting(const Runner *runner) {
         return runner->n_waiting > 0 || runner->retry_due;
 }
 
-bool runner_serves(const Runner *runner, const Request *request) {
-        for (size_t i = 0; i < runner->n_current; i++)
-                if (runner->current[i] == request)
+static bool contains(Request *const *requests, size_t n_requests, const Request *request) {
+        for (size_t i = 0; i < n_requests; i++)
+                if (requests[i] == request)
                         return true;
         return false;
+}
+
+bool runner_serves(const Runner *runner, const Request *request) {
+        return contains(runner->current, runner->n_current, request) ||
+               contains(runner->waiting, runner->n_waiting, request);
 }
 
 static void remove_request(Request **requests, size_t *n_requests, const Request *request) {
@@ -68,11 +73,17 @@ static bool requests_agree(const Request *a, const Request *b) {
 int runner_attach(Runner *runner, Request *request) {
         int r;
 
+        /* As long as upstream has not answered, who comes now is as well served as who came first. */
+        if (runner->n_current > 0 && requests_agree(runner->current[0], request) &&
+                !reconcile_has_listed(runner->package))
+                return LIST_APPEND(runner->current, runner->n_current, request);
+
         r = LIST_APPEND(runner->waiting, runner->n_waiting, request);
         if (r < 0)
                 return r;
         if (!runner->running && request->options.mode == RECONCILE_SYNC)
                 runner->package->state = PACKAGE_QUEUED;
+        request->versions_total += package_count(runner->package).pending;
         manager_wake(runner->manager);
         return 0;
 }
@@ -117,6 +128,9 @@ static void on_reconciled(Package *package, const ReconcileOutcome *outcome, voi
         for (size_t i = 0; i < n_requests; i++)
                 request_package_done(requests[i], package, outcome);
         free(requests);
+        /* What was done while they waited is part of what they asked for. */
+        for (size_t i = 0; i < runner->n_waiting; i++)
+                request_add_changes(runner->waiting[i], outcome);
 }
 
 void runner_start(Runner *runner) {

@@ -123,6 +123,8 @@ static int add_entry(Unpack *unpack, const char *original, TreeType type, mode_t
         if (!path)
                 return 0;
 
+        if (type == TREE_HARD_LINK && !target)
+                return refuse_entry(unpack, original, "hard link without a target");
         if (target && strlen(target) > ARCHIVE_PATH_LENGTH_MAX)
                 return refuse_entry(unpack, original, "link with a target that is too long");
         if (type == TREE_HARD_LINK) {

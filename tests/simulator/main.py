@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -56,8 +57,9 @@ def make_world(options: argparse.Namespace) -> World:
 
 
 def _watch(stop: threading.Event) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: its lock would still be held when the interpreter ends.
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
             pass
     stop.set()
 

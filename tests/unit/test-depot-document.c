@@ -321,7 +321,8 @@ static void test_module_problems(void) {
                 "15:7: a module lacks the key 'repoOwner'\n"
                 "16:28: 'versionHistoryLimit' must be between 1 and 1000000, not '-3'\n"
                 "17:7: a module must be a mapping, not text\n");
-        check_document(HEAD "  moduleConfigs: {a: b}\n  providerConfig: []\n  pollingIntervalMinutes: 525602\n",
+        check_document(HEAD
+                "  moduleConfigs: {a: b}\n  providerConfig: []\n  pollingIntervalMinutes: 525602\n",
                 "5:18: 'moduleConfigs' must be a list, not a mapping\n"
                 "6:3: unknown key 'providerConfig', did you mean 'providerConfigs'?\n"
                 "7:27: 'pollingIntervalMinutes' must be between 0 and 525600, not '525602'\n");

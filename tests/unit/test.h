@@ -10,28 +10,28 @@ static inline void test_fail(const char *file, int line, const char *what) {
         exit(EXIT_FAILURE);
 }
 
-#define check(expression)                                                                                     \
-        do {                                                                                                  \
-                if (!(expression))                                                                            \
-                        test_fail(__FILE__, __LINE__, #expression);                                           \
+#define check(expression)                                                                                   \
+        do {                                                                                                \
+                if (!(expression))                                                                          \
+                        test_fail(__FILE__, __LINE__, #expression);                                         \
         } while (false)
 
-#define check_int(a, b)                                                                                       \
-        do {                                                                                                  \
-                long long _a = (long long) (a), _b = (long long) (b);                                         \
-                if (_a != _b) {                                                                               \
-                        (void) fprintf(stderr, "%lld != %lld\n", _a, _b);                                     \
-                        test_fail(__FILE__, __LINE__, #a " == " #b);                                          \
-                }                                                                                             \
+#define check_int(a, b)                                                                                     \
+        do {                                                                                                \
+                long long _a = (long long) (a), _b = (long long) (b);                                       \
+                if (_a != _b) {                                                                             \
+                        (void) fprintf(stderr, "%lld != %lld\n", _a, _b);                                   \
+                        test_fail(__FILE__, __LINE__, #a " == " #b);                                        \
+                }                                                                                           \
         } while (false)
 
-#define check_string(a, b)                                                                                    \
-        do {                                                                                                  \
-                const char *_a = (a), *_b = (b);                                                              \
-                if (!streq_ptr(_a, _b)) {                                                                     \
-                        (void) fprintf(stderr, "\"%s\" != \"%s\"\n", strempty(_a), strempty(_b));             \
-                        test_fail(__FILE__, __LINE__, #a " == " #b);                                          \
-                }                                                                                             \
+#define check_string(a, b)                                                                                  \
+        do {                                                                                                \
+                const char *_a = (a), *_b = (b);                                                            \
+                if (!streq_ptr(_a, _b)) {                                                                   \
+                        (void) fprintf(stderr, "\"%s\" != \"%s\"\n", strempty(_a), strempty(_b));           \
+                        test_fail(__FILE__, __LINE__, #a " == " #b);                                        \
+                }                                                                                           \
         } while (false)
 
 /* A test that cannot run here says why and is counted as skipped (Meson's exit status 77). */
