@@ -13,7 +13,7 @@ static bool is_alnum(char c) {
 }
 
 static bool component_is_valid(const char *text, size_t length, const char *extra) {
-        if (length == 0 || length > NAME_LENGTH_MAX || text[0] == '.' || text[0] == '-')
+        if (length == 0 || length > NAME_LENGTH_MAX || strchr(".-~", text[0]))
                 return false;
         for (size_t i = 0; i < length; i++)
                 if (!is_alnum(text[i]) && !strchr(extra, text[i]))
@@ -22,7 +22,7 @@ static bool component_is_valid(const char *text, size_t length, const char *extr
 }
 
 bool name_is_valid(const char *name) {
-        return component_is_valid(name, strnlen(name, NAME_LENGTH_MAX + 1), "-_.+");
+        return component_is_valid(name, strnlen(name, NAME_LENGTH_MAX + 1), "-_.+~");
 }
 
 bool tag_is_valid(const char *tag) {

@@ -5,10 +5,10 @@
 
 #define NAME_LENGTH_MAX 128
 
-/* A single path component of ASCII letters, digits, '-', '_', '.', '+' that does not start with '.' or '-' and has
+/* A single path component of ASCII letters, digits, '-', '_', '.', '+', '~' that does not start with '.', '-' or '~' and has
  * at most NAME_LENGTH_MAX bytes: what may stand in a store key or a URL path without quoting. */
 bool name_is_valid(const char *name);
-/* The same for a version or tag, where '~' and '/' (as a separator between valid names) are allowed too. */
+/* The same for a tag, where '/' may separate valid names. */
 bool tag_is_valid(const char *tag);
 /* host or host:port, lower case. */
 bool hostname_is_valid(const char *hostname);

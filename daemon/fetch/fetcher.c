@@ -16,6 +16,10 @@
 /* How soon a new list of certificate authorities is noticed. */
 #define CA_CACHE_SEC 600L
 #define HOLDS_MAX 64U
+#define PARALLEL_MAX 64U
+/* However slowly it comes: it comes to an end. */
+#define DOCUMENT_TIME_MAX_SEC 300L
+#define ARTIFACT_TIME_MAX_SEC (6 * 3600L)
 
 typedef enum TransferState {
         TRANSFER_QUEUED,
@@ -67,6 +71,7 @@ struct Fetcher {
         char *ca_file, *user_agent;
 
         Transfer *first, *last;
+        Transfer *running[PARALLEL_MAX];
         unsigned n_running, n_queued;
         uint64_t bytes_received;
         Hold holds[HOLDS_MAX];
@@ -74,10 +79,20 @@ struct Fetcher {
 
 /* Transfers */
 
+static void forget_running(const Transfer *transfer) {
+        Fetcher *fetcher = transfer->fetcher;
+
+        for (unsigned i = 0; i < fetcher->n_running; i++)
+                if (fetcher->running[i] == transfer) {
+                        fetcher->running[i] = fetcher->running[--fetcher->n_running];
+                        return;
+                }
+}
+
 static void transfer_reset_try(Transfer *transfer) {
         if (transfer->easy && transfer->state == TRANSFER_RUNNING) {
                 (void) curl_multi_remove_handle(transfer->fetcher->multi, transfer->easy);
-                transfer->fetcher->n_running--;
+                forget_running(transfer);
         }
         if (transfer->easy)
                 curl_easy_cleanup(transfer->easy);
@@ -292,6 +307,7 @@ static int transfer_prepare(Transfer *transfer) {
         SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
         SET(CURLOPT_LOW_SPEED_TIME,
                 (long) MAX_OF(fetcher->options.stall_timeout_usec / USEC_PER_SEC, UINT64_C(1)));
+        SET(CURLOPT_TIMEOUT, transfer->bulk ? ARTIFACT_TIME_MAX_SEC : DOCUMENT_TIME_MAX_SEC);
         SET(CURLOPT_BUFFERSIZE, transfer->bulk ? BUFFER_SIZE : 64 * 1024L);
         SET(CURLOPT_NOSIGNAL, 1L);
         SET(CURLOPT_ERRORBUFFER, transfer->error_buffer);
@@ -456,12 +472,15 @@ static bool transfer_may_start(const Transfer *transfer) {
         const Fetcher *fetcher = transfer->fetcher;
         unsigned n_host = 0;
 
-        for (const Transfer *other = fetcher->first; other; other = other->next)
-                if (other->state == TRANSFER_RUNNING && streq(other->host, transfer->host)) {
-                        if (transfer->serial && other->serial)
-                                return false;
-                        n_host++;
-                }
+        for (unsigned i = 0; i < fetcher->n_running; i++) {
+                const Transfer *other = fetcher->running[i];
+
+                if (!streq(other->host, transfer->host))
+                        continue;
+                if (transfer->serial && other->serial)
+                        return false;
+                n_host++;
+        }
         return n_host < fetcher->options.parallel_per_host;
 }
 
@@ -516,7 +535,7 @@ static int on_deferred(sd_event_source *source, void *userdata) {
                 }
                 transfer->state = TRANSFER_RUNNING;
                 fetcher->n_queued--;
-                fetcher->n_running++;
+                fetcher->running[fetcher->n_running++] = transfer;
         }
         return 0;
 }
@@ -588,6 +607,7 @@ int fetcher_set_options(Fetcher *fetcher, const FetcherOptions *options) {
         if (r < 0)
                 return r;
         fetcher->options = *options;
+        fetcher->options.parallel = MIN_OF(options->parallel, PARALLEL_MAX);
         fetcher->options.ca_file = fetcher->ca_file;
         fetcher->options.user_agent = fetcher->user_agent;
         (void) curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, (long) options->parallel);

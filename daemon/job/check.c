@@ -66,6 +66,7 @@ static void report_missing(
         const Package *package, const RecordVersion *version, const RecordArtifact *artifact) {
         log_entry(LOG_WARNING, MESSAGE_STORE_HEALED,
                 &(LogContext) {
+                        .depot = package_depot(package),
                         .package = package->name,
                         .version = version_string(version->version),
                         .platform = artifact->platform,

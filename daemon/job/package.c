@@ -222,6 +222,10 @@ void package_clear_statuses(Package *package) {
         package->n_statuses = 0;
 }
 
+const char *package_depot(const Package *package) {
+        return package->n_wants > 0 ? package->wants[0].depot->name : NULL;
+}
+
 VersionCounts package_count(const Package *package) {
         VersionCounts counts = {};
 

@@ -95,6 +95,8 @@ VersionStatus *package_set_status(
 void package_clear_status(Package *package, const char *version);
 void package_clear_statuses(Package *package);
 
+/* The first depot that names it, for the journal. */
+const char *package_depot(const Package *package);
 VersionCounts package_count(const Package *package);
 /* The newest published version, NULL if there is none. Borrowed. */
 const char *package_latest(const Package *package);

@@ -168,7 +168,10 @@ static void reconcile_fail(
                 package->next_try_usec = package_next_try(package->attempts, refused, not_before_usec);
                 clock_format(package->next_try_usec, until);
                 log_entry(LOG_WARNING, MESSAGE_PACKAGE_FAILED,
-                        &(LogContext) { .package = package->name, .state = "failed", .reason = reason },
+                        &(LogContext) { .depot = package_depot(package),
+                                .package = package->name,
+                                .state = "failed",
+                                .reason = reason },
                         "%s: %s; next try %s", package->name, reason, until);
         }
         if (reconcile->mode == RECONCILE_PLAN)
@@ -185,7 +188,10 @@ static void reconcile_fail_for_good(Reconcile *reconcile, const char *reason) {
         (void) string_assign(&reconcile->failure, reason);
         if (package->state != PACKAGE_FAILED)
                 log_entry(LOG_WARNING, MESSAGE_PACKAGE_FAILED,
-                        &(LogContext) { .package = package->name, .state = "failed", .reason = reason },
+                        &(LogContext) { .depot = package_depot(package),
+                                .package = package->name,
+                                .state = "failed",
+                                .reason = reason },
                         "%s: %s", package->name, reason);
         if (reconcile->mode == RECONCILE_PLAN)
                 tell_package(reconcile, PACKAGE_FAILED, reason);
@@ -242,7 +248,8 @@ static void version_failed(Reconcile *reconcile, const char *version, const Vers
         status->next_try_usec = package_next_try(status->attempts, yield->refused, yield->not_before_usec);
         clock_format(status->next_try_usec, until);
         log_entry(LOG_WARNING, MESSAGE_VERSION_FAILED,
-                &(LogContext) { .package = package->name,
+                &(LogContext) { .depot = package_depot(package),
+                        .package = package->name,
                         .version = version,
                         .state = "failed",
                         .reason = yield->error },
@@ -258,7 +265,10 @@ static void version_published(Reconcile *reconcile, const RecordVersion *version
         reconcile->outcome.added++;
         reconcile->outcome.changed = true;
         log_entry(LOG_INFO, MESSAGE_VERSION_PUBLISHED,
-                &(LogContext) { .package = package->name, .version = text, .state = "published" },
+                &(LogContext) { .depot = package_depot(package),
+                        .package = package->name,
+                        .version = text,
+                        .state = "published" },
                 "%s %s is published", package->name, text);
         tell_version(reconcile, text, VERSION_PUBLISHED, NULL);
 }
@@ -423,6 +433,7 @@ static int start_pruning(Reconcile *reconcile) {
                 n++;
                 log_entry(LOG_INFO, MESSAGE_VERSION_PRUNED,
                         &(LogContext) {
+                                .depot = package_depot(package),
                                 .package = package->name,
                                 .version = item->version,
                                 .state = "pruning",
@@ -620,7 +631,8 @@ static void on_checked(int r, unsigned n_mended, void *userdata) {
         }
         if (n_mended > 0)
                 log_entry(LOG_NOTICE, MESSAGE_STORE_HEALED,
-                        &(LogContext) { .package = reconcile->package->name },
+                        &(LogContext) { .depot = package_depot(reconcile->package),
+                                .package = reconcile->package->name },
                         "%s: the store did not agree with its record in %u places and was mended",
                         reconcile->package->name, n_mended);
         reconcile->package->checked = true;

@@ -43,7 +43,10 @@ static void log_version_state(const JobEvent *event) {
         if (event->state > VERSION_STORING)
                 return;
         log_entry(LOG_DEBUG, MESSAGE_VERSION_STATE,
-                &(LogContext) { .package = event->package->name, .version = event->version, .state = state },
+                &(LogContext) { .depot = package_depot(event->package),
+                        .package = event->package->name,
+                        .version = event->version,
+                        .state = state },
                 "%s %s: %s", event->package->name, event->version, state);
 }
 
