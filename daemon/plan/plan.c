@@ -73,6 +73,10 @@ static bool is_published(const Candidate *candidate) {
         return candidate->held && candidate->held->state == VERSION_PUBLISHED;
 }
 
+static const char *state_text(const Candidate *candidate) {
+        return is_published(candidate) ? "published" : "held back";
+}
+
 static Verdict judge(Planner *planner, const Candidate *candidate) {
         const PlanInput *input = planner->input;
         Verdict verdict = { .removable = true };
@@ -207,7 +211,7 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
                 return -ENOMEM;
         item->platforms = TAKE_PTR(platforms);
         if (action == PLAN_KEEP)
-                text_set(&item->reason, "published");
+                text_set(&item->reason, "%s", state_text(candidate));
         else if (anew && candidate->held)
                 text_set(&item->reason, "fetched anew on request");
         else
@@ -248,14 +252,14 @@ static int plan_candidate(Planner *planner, const Candidate *candidate) {
                         (unsigned long long) verdict.limit->entry->version_history_limit,
                         verdict.limit->depot);
         else if (!verdict.matched)
-                text_set(&item->reason, "published; no depot asks for it any more");
+                text_set(&item->reason, "%s; no depot asks for it any more", state_text(candidate));
         else if (verdict.limit && !verdict.want)
-                text_set(&item->reason,
-                        "published; beyond versionHistoryLimit, kept until newer versions are in");
+                text_set(&item->reason, "%s; beyond versionHistoryLimit, kept until newer versions are in",
+                        state_text(candidate));
         else if (withdrawn)
-                text_set(&item->reason, "published; withdrawn upstream since");
+                text_set(&item->reason, "%s; withdrawn upstream since", state_text(candidate));
         else
-                text_set(&item->reason, "published; upstream no longer lists it");
+                text_set(&item->reason, "%s; upstream no longer lists it", state_text(candidate));
         return 0;
 }
 
