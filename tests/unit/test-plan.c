@@ -1,0 +1,576 @@
+#include "plan/plan.h"
+
+#include "base/list.h"
+#include "base/text.h"
+#include "test.h"
+
+#define SHA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define WANTS_MAX 4
+#define FAILURES_MAX 4
+
+/* One scenario. Releases and records are words: "1.2.0" with, in this order, "=linux_amd64,linux_arm64" for platforms
+ * and "!", "!message" for withdrawn or "~held", "~pruning" for a state. */
+typedef struct Scenario {
+        PackageKind kind;
+        const char *releases, *record;
+        struct {
+                const char *depot; /* NULL: the end */
+                const char *constraint;
+                uint64_t limit;
+                const char *systems, *architectures; /* separated by blanks; NULL: not given */
+        } wants[WANTS_MAX];
+        PlanFailure failures[FAILURES_MAX];
+        bool force, assume_added;
+        const char *only;
+        /* "<action> <version>[ <platform>,…]: <reason>\n" for each item */
+        const char *expected;
+} Scenario;
+
+/* Splits off one word; returns false at the end. */
+static bool next_word(const char **text, char **ret) {
+        size_t length;
+
+        *text += strspn(*text, " ");
+        length = strcspn(*text, " ");
+        if (length == 0)
+                return false;
+        *ret = strndup(*text, length);
+        check(*ret);
+        *text += length;
+        return true;
+}
+
+static char **split(const char *text, const char *separators) {
+        _cleanup_free_ char *copy = text ? strdup(text) : NULL;
+        char **strings = NULL, *state = NULL;
+
+        if (!copy)
+                return NULL;
+        for (char *part = strtok_r(copy, separators, &state); part;
+                part = strtok_r(NULL, separators, &state))
+                check_int(strings_append(&strings, part), 0);
+        return strings;
+}
+
+/* Cuts the word at the character and returns what is behind it. */
+static char *cut(char *word, char character) {
+        char *place = strchr(word, character);
+
+        if (!place)
+                return NULL;
+        *place = '\0';
+        return place + 1;
+}
+
+static ReleaseList *make_releases(const char *text) {
+        ReleaseList *list = calloc(1, sizeof(ReleaseList));
+        char *word;
+
+        check(list);
+        while (next_word(&text, &word)) {
+                _cleanup_free_ char *owned = word;
+                Release release = {};
+                const char *message = cut(word, '!'), *platforms = cut(word, '=');
+
+                /* Two blanks cannot stand in a word. */
+                release.withdrawn = message;
+                check_int(string_assign(&release.withdrawn_message, isempty(message) ? NULL : message), 0);
+                check_int(version_parse(word, &release.version), 0);
+                check_int(string_assign(&release.tag, word), 0);
+                release_set_platforms(&release, split(platforms, ","));
+                check_int(release_list_append(list, &release), 0);
+        }
+        release_list_normalize(list);
+        return list;
+}
+
+static Record *make_record(PackageKind kind, const char *text) {
+        Record *record = NULL;
+        char *word;
+
+        check_int(record_new(kind, "a/b", "test", &record), 0);
+        while (next_word(&text, &word)) {
+                _cleanup_free_ char *owned = word;
+                _cleanup_(strings_freep) char **platforms = NULL;
+                const char *state = cut(word, '~');
+                RecordVersion *version;
+
+                platforms = split(cut(word, '='), ",");
+                check_int(record_version_new(word, &version), 0);
+                if (state)
+                        version->state = version_state_from_string(state);
+                check(version->state >= 0);
+                /* A module's artifact has no platform. */
+                for (size_t i = 0; i < MAX_OF(strings_length(platforms), (size_t) (kind == PACKAGE_MODULE));
+                        i++) {
+                        RecordArtifact artifact = { .size = 1, .sha256 = SHA };
+
+                        check_int(string_assign(&artifact.platform, platforms ? platforms[i] : NULL), 0);
+                        check_int(string_assign(&artifact.file, "file"), 0);
+                        check_int(record_version_put_artifact(version, &artifact), 0);
+                }
+                check_int(record_put(record, version), 0);
+        }
+        return record;
+}
+
+static void format_plan(const Plan *plan, Buffer *text) {
+        for (size_t i = 0; i < plan->n_items; i++) {
+                const PlanItem *item = &plan->items[i];
+
+                check_int(buffer_append_format(
+                                  text, "%s %s", plan_action_to_string(item->action), item->version),
+                        0);
+                for (char **platform = item->platforms; platform && *platform; platform++)
+                        check_int(buffer_append_format(
+                                          text, "%s%s", platform == item->platforms ? " " : ",", *platform),
+                                0);
+                check_int(buffer_append_format(text, ": %s\n", item->reason), 0);
+        }
+}
+
+/* What holds for every plan, whatever its input. */
+static void check_invariants(const PlanInput *input, const Plan *plan) {
+        for (size_t i = 0; i < plan->n_items; i++) {
+                const PlanItem *item = &plan->items[i];
+                bool fetches =
+                        item->action == PLAN_ADD || item->action == PLAN_RETRY || item->action == PLAN_WAIT;
+                _cleanup_(version_freep) Version *version = NULL, *previous = NULL;
+
+                check(item->reason && version_parse(item->version, &version) == 0);
+                if (i > 0) {
+                        check_int(version_parse(plan->items[i - 1].version, &previous), 0);
+                        check(version_order(previous, version) > 0);
+                }
+                /* What is to be fetched is there to be fetched, and for somebody. */
+                if (fetches)
+                        check(item->release && !item->release->withdrawn && item->entry);
+                if (fetches && input->kind == PACKAGE_PROVIDER)
+                        check(strings_length(item->platforms) > 0);
+                if (!fetches || input->kind == PACKAGE_MODULE)
+                        check(!item->platforms);
+                if (item->action == PLAN_PRUNE || (item->action == PLAN_KEEP && !item->release))
+                        check(input->record && record_find(input->record, version));
+                if (item->action == PLAN_PRUNE)
+                        check(!item->entry && !input->only);
+        }
+}
+
+static void check_plan(const char *file, int line, const Scenario *scenario) {
+        _cleanup_(release_list_freep) ReleaseList *releases = make_releases(strempty(scenario->releases));
+        _cleanup_(record_freep) Record *record =
+                scenario->record ? make_record(scenario->kind, scenario->record) : NULL;
+        _cleanup_(version_freep) Version *only = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        DepotEntry entries[WANTS_MAX] = {};
+        PlanWant wants[WANTS_MAX];
+        Buffer text = {};
+        PlanInput input = {
+                .kind = scenario->kind,
+                .wants = wants,
+                .releases = releases,
+                .record = record,
+                .failures = scenario->failures,
+                .now_usec = 1000,
+                .force = scenario->force,
+                .assume_added = scenario->assume_added,
+        };
+
+        for (; input.n_wants < WANTS_MAX && scenario->wants[input.n_wants].depot; input.n_wants++) {
+                DepotEntry *entry = &entries[input.n_wants];
+                const char *constraint = scenario->wants[input.n_wants].constraint;
+
+                wants[input.n_wants] = (PlanWant) { scenario->wants[input.n_wants].depot, entry };
+                entry->kind = scenario->kind;
+                entry->version_history_limit = scenario->wants[input.n_wants].limit;
+                entry->operating_systems = split(scenario->wants[input.n_wants].systems, " ");
+                entry->architectures = split(scenario->wants[input.n_wants].architectures, " ");
+                if (constraint) {
+                        check_int(constraint_parse(constraint, &entry->constraint, NULL), 0);
+                        check_int(string_assign(&entry->constraint_text, constraint), 0);
+                }
+        }
+        while (input.n_failures < FAILURES_MAX && scenario->failures[input.n_failures].version)
+                input.n_failures++;
+        if (scenario->only) {
+                check_int(version_parse(scenario->only, &only), 0);
+                input.only = only;
+        }
+
+        check_int(plan_make(&input, &plan), 0);
+        format_plan(plan, &text);
+        if (!streq(strempty(text.data), scenario->expected)) {
+                (void) fprintf(stderr, "expected:\n%sgot:\n%s", scenario->expected, strempty(text.data));
+                test_fail(file, line, "plan");
+        }
+        check_invariants(&input, plan);
+        buffer_clear(&text);
+        for (size_t i = 0; i < input.n_wants; i++)
+                depot_entry_clear(&entries[i]);
+}
+
+#define CHECK_PLAN(...) check_plan(__FILE__, __LINE__, &(const Scenario) { __VA_ARGS__ })
+#define MODULE .kind = PACKAGE_MODULE
+#define PROVIDER .kind = PACKAGE_PROVIDER
+
+static void test_names(void) {
+        for (PlanAction action = 0; action < _PLAN_ACTION_MAX; action++)
+                check(plan_action_to_string(action));
+        check(!plan_action_to_string(_PLAN_ACTION_MAX));
+        check(!plan_action_to_string((PlanAction) -1));
+}
+
+static void test_nothing(void) {
+        CHECK_PLAN(MODULE, .releases = "", .wants = { { "d" } }, .expected = "");
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .expected = "");
+        CHECK_PLAN(MODULE, .releases = "", .record = "", .wants = { { "d" } }, .expected = "");
+        /* What nobody wants and nobody has is not spoken of. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0 2.0.0!", .wants = { { "d", ">= 3" } }, .expected = "");
+}
+
+static void test_add(void) {
+        CHECK_PLAN(MODULE, .releases = "1.0.0 2.0.0 1.10.0 1.9.0", .wants = { { "d" } },
+                .expected = "add 2.0.0: wanted by depot d\n"
+                            "add 1.10.0: wanted by depot d\n"
+                            "add 1.9.0: wanted by depot d\n"
+                            "add 1.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "1.0.0 2.0.0 3.0.0", .wants = { { "d", ">= 1, != 2, < 3" } },
+                .expected = "add 1.0.0: wanted by depot d (>= 1, != 2, < 3)\n");
+        /* Upstream's "v" and missing segments are not the version. */
+        CHECK_PLAN(MODULE, .releases = "v1.2", .wants = { { "d" } },
+                .expected = "add 1.2.0: wanted by depot d\n");
+}
+
+static void test_keep(void) {
+        CHECK_PLAN(MODULE, .releases = "1.0.0 2.0.0", .record = "1.0.0", .wants = { { "d" } },
+                .expected = "add 2.0.0: wanted by depot d\n"
+                            "keep 1.0.0: published\n");
+        /* Removing a depot, or asking for less, removes nothing. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .record = "1.0.0",
+                .expected = "keep 1.0.0: published; no depot asks for it any more\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .record = "1.0.0 2.0.0", .wants = { { "d", ">= 2" } },
+                .expected = "keep 2.0.0: published\n"
+                            "keep 1.0.0: published; no depot asks for it any more\n");
+}
+
+/* Without a constraint there are no pre-releases; one that names one lets it in, as go-version has it. */
+static void test_prereleases(void) {
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc1 1.0.0 1.0.0-beta", .wants = { { "d" } },
+                .expected = "add 1.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc1 1.0.0", .wants = { { "d", ">= 1" } },
+                .expected = "add 1.0.0: wanted by depot d (>= 1)\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc2 2.0.0-rc1 1.0.0", .wants = { { "d", ">= 2.0.0-rc1" } },
+                .expected = "add 2.0.0-rc2: wanted by depot d (>= 2.0.0-rc1)\n"
+                            "add 2.0.0-rc1: wanted by depot d (>= 2.0.0-rc1)\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc1", .record = "2.0.0-rc1", .wants = { { "d" } },
+                .expected = "keep 2.0.0-rc1: published; no depot asks for it any more\n");
+        /* They do not take the places of releases in the history. */
+        CHECK_PLAN(MODULE, .releases = "3.0.0-a 3.0.0-b 2.0.0 1.0.0", .wants = { { "d", NULL, 1 } },
+                .expected = "add 2.0.0: wanted by depot d\n");
+}
+
+static void test_withdrawn(void) {
+        CHECK_PLAN(MODULE, .releases = "2.0.0! 1.5.0!leaks 1.0.0", .wants = { { "d" } },
+                .expected = "withdraw 2.0.0: withdrawn upstream\n"
+                            "withdraw 1.5.0: withdrawn upstream: leaks\n"
+                            "add 1.0.0: wanted by depot d\n");
+        /* What is published stays: lock files name it. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0!", .record = "2.0.0", .wants = { { "d" } },
+                .expected = "keep 2.0.0: published; withdrawn upstream since\n");
+        /* A withdrawn version takes no place in the history, nor does it when it is published: that one does. */
+        CHECK_PLAN(MODULE, .releases = "3.0.0! 2.0.0 1.0.0", .wants = { { "d", NULL, 1 } },
+                .expected = "withdraw 3.0.0: withdrawn upstream\n"
+                            "add 2.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "3.0.0! 2.0.0 1.0.0", .record = "3.0.0",
+                .wants = { { "d", NULL, 1 } },
+                .expected = "keep 3.0.0: published; withdrawn upstream since\n");
+        /* Beyond the limit nobody asks for it. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0!", .wants = { { "d", NULL, 1 } },
+                .expected = "add 2.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "1.0.0!", .only = "1.0.0", .force = true, .wants = { { "d" } },
+                .expected = "withdraw 1.0.0: withdrawn upstream\n");
+}
+
+static void test_vanished(void) {
+        CHECK_PLAN(MODULE, .releases = "3.0.0 1.0.0", .record = "2.0.0 1.0.0", .wants = { { "d" } },
+                .expected = "add 3.0.0: wanted by depot d\n"
+                            "keep 2.0.0: published; upstream no longer lists it\n"
+                            "keep 1.0.0: published\n");
+        CHECK_PLAN(MODULE, .releases = "", .record = "2.0.0", .wants = { { "d", "< 2" } },
+                .expected = "keep 2.0.0: published; no depot asks for it any more\n");
+        /* It keeps its place in the history, and goes when newer ones are in. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .record = "2.0.0", .wants = { { "d", NULL, 1 } },
+                .expected = "keep 2.0.0: published; upstream no longer lists it\n");
+        CHECK_PLAN(MODULE, .releases = "3.0.0", .record = "3.0.0 2.0.0", .wants = { { "d", NULL, 1 } },
+                .expected = "keep 3.0.0: published\n"
+                            "prune 2.0.0: beyond versionHistoryLimit 1 of depot d\n");
+        /* Withdrawn and failed versions that upstream forgets are forgotten. */
+        CHECK_PLAN(MODULE, .releases = "", .failures = { { "2.0.0", 0 } }, .wants = { { "d" } },
+                .expected = "");
+}
+
+static void test_failures(void) {
+        CHECK_PLAN(MODULE, .releases = "3.0.0 2.0.0 1.0.0",
+                .failures = { { "1.0.0", 1001 }, { "2.0.0", 1000 }, { "3.0.0", 0 } }, .wants = { { "d" } },
+                .expected = "retry 3.0.0: wanted by depot d\n"
+                            "retry 2.0.0: wanted by depot d\n"
+                            "wait 1.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .force = true, .failures = { { "1.0.0", UINT64_MAX } },
+                .wants = { { "d" } }, .expected = "retry 1.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .only = "1.0.0", .failures = { { "1.0.0", UINT64_MAX } },
+                .wants = { { "d" } }, .expected = "wait 1.0.0: wanted by depot d\n");
+        /* A failure of what is published (a moved tag) is none. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .record = "1.0.0", .failures = { { "1.0.0", 0 } },
+                .wants = { { "d" } }, .expected = "keep 1.0.0: published\n");
+        /* One platform is in, the other failed. */
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64,linux_arm64", .record = "1.0.0=linux_amd64",
+                .failures = { { "1.0.0", 5000 } }, .wants = { { "d" } },
+                .expected = "wait 1.0.0 linux_arm64: wanted by depot d\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64,linux_arm64", .record = "1.0.0=linux_amd64",
+                .failures = { { "1.0.0", 500 } }, .wants = { { "d" } },
+                .expected = "retry 1.0.0 linux_arm64: wanted by depot d\n");
+}
+
+static void test_only(void) {
+        CHECK_PLAN(MODULE, .releases = "3.0.0 2.0.0 1.0.0", .only = "2.0.0", .wants = { { "d" } },
+                .expected = "add 2.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .record = "2.0.0", .only = "2.0.0",
+                .wants = { { "d" } }, .expected = "keep 2.0.0: published\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .record = "2.0.0", .only = "2.0.0", .force = true,
+                .wants = { { "d" } }, .expected = "add 2.0.0: fetched anew on request\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0", .only = "2.0.0", .force = true, .wants = { { "d" } },
+                .expected = "add 2.0.0: wanted by depot d\n");
+        /* Force without a version fetches nothing that is there. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0", .record = "2.0.0", .force = true, .wants = { { "d" } },
+                .expected = "keep 2.0.0: published\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64,linux_arm64", .only = "1.0.0", .force = true,
+                .record = "1.0.0=linux_amd64,linux_arm64", .wants = { { "d" } },
+                .expected = "add 1.0.0 linux_amd64,linux_arm64: fetched anew on request\n");
+        /* Asking for a version is not wishing for it: the depot's word holds. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .only = "1.0.0", .force = true,
+                .wants = { { "d", ">= 2" } }, .expected = "");
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .only = "1.0.0", .wants = { { "d", NULL, 1 } },
+                .expected = "");
+        CHECK_PLAN(MODULE, .releases = "2.0.0", .only = "7.0.0", .wants = { { "d" } }, .expected = "");
+        /* Nothing is pruned on the way. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .record = "2.0.0 1.0.0", .only = "1.0.0",
+                .wants = { { "d", NULL, 1 } },
+                .expected =
+                        "keep 1.0.0: published; beyond versionHistoryLimit, kept until newer versions are "
+                        "in\n");
+}
+
+static void test_history(void) {
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .wants = { { "d", NULL, 2 } },
+                .expected = "add 4.0.0: wanted by depot d\n"
+                            "add 3.0.0: wanted by depot d\n");
+        /* Before the newer ones are in, the older stay; shown beforehand, they go. */
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .record = "2.0.0 1.0.0",
+                .wants = { { "d", NULL, 2 } },
+                .expected =
+                        "add 4.0.0: wanted by depot d\n"
+                        "add 3.0.0: wanted by depot d\n"
+                        "keep 2.0.0: published; beyond versionHistoryLimit, kept until newer versions are "
+                        "in\n"
+                        "keep 1.0.0: published; beyond versionHistoryLimit, kept until newer versions are "
+                        "in\n");
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .record = "2.0.0 1.0.0",
+                .assume_added = true, .wants = { { "d", NULL, 2 } },
+                .expected = "add 4.0.0: wanted by depot d\n"
+                            "add 3.0.0: wanted by depot d\n"
+                            "prune 2.0.0: beyond versionHistoryLimit 2 of depot d\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 2 of depot d\n");
+        /* One of two is in: the oldest may go, as two newer ones are published. */
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .record = "4.0.0 2.0.0 1.0.0",
+                .failures = { { "3.0.0", 5000 } }, .wants = { { "d", NULL, 2 } },
+                .expected =
+                        "keep 4.0.0: published\n"
+                        "wait 3.0.0: wanted by depot d\n"
+                        "keep 2.0.0: published; beyond versionHistoryLimit, kept until newer versions are "
+                        "in\n"
+                        "prune 1.0.0: beyond versionHistoryLimit 2 of depot d\n");
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .record = "4.0.0 3.0.0 2.0.0 1.0.0",
+                .wants = { { "d", NULL, 2 } },
+                .expected = "keep 4.0.0: published\n"
+                            "keep 3.0.0: published\n"
+                            "prune 2.0.0: beyond versionHistoryLimit 2 of depot d\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 2 of depot d\n");
+        /* The history is that of the versions the wish matches. */
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .wants = { { "d", "< 3.0.0", 1 } },
+                .expected = "add 2.0.0: wanted by depot d (< 3.0.0)\n");
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .record = "4.0.0 3.0.0 2.0.0 1.0.0",
+                .wants = { { "d", "< 3.0.0", 1 } },
+                .expected = "keep 4.0.0: published; no depot asks for it any more\n"
+                            "keep 3.0.0: published; no depot asks for it any more\n"
+                            "keep 2.0.0: published\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 1 of depot d\n");
+        /* No number is too large. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .record = "1.0.0", .wants = { { "d", NULL, UINT64_MAX } },
+                .expected = "keep 1.0.0: published\n");
+}
+
+/* Held back is not published: what it replaces stays until it is. */
+static void test_held(void) {
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .record = "2.0.0~held 1.0.0",
+                .wants = { { "d", NULL, 1 } },
+                .expected =
+                        "keep 2.0.0: held back\n"
+                        "keep 1.0.0: published; beyond versionHistoryLimit, kept until newer versions are "
+                        "in\n");
+        CHECK_PLAN(MODULE, .releases = "", .record = "2.0.0~held", .wants = { { "d" } },
+                .expected = "keep 2.0.0: held back; upstream no longer lists it\n");
+        CHECK_PLAN(MODULE, .releases = "", .record = "2.0.0~held",
+                .expected = "keep 2.0.0: held back; no depot asks for it any more\n");
+}
+
+/* What is being removed is as good as gone. */
+static void test_pruning(void) {
+        CHECK_PLAN(MODULE, .releases = "2.0.0", .record = "2.0.0 1.0.0~pruning", .wants = { { "d" } },
+                .expected = "keep 2.0.0: published\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .record = "2.0.0 1.0.0~pruning",
+                .wants = { { "d", NULL, 1 } }, .expected = "keep 2.0.0: published\n");
+        /* Wanted again before it was removed. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .record = "2.0.0 1.0.0~pruning", .wants = { { "d" } },
+                .expected = "keep 2.0.0: published\n"
+                            "add 1.0.0: wanted by depot d\n");
+}
+
+/* Several depots: the union of what they want, and the larger history. */
+static void test_union(void) {
+        CHECK_PLAN(MODULE, .releases = "3.0.0 2.0.0 1.0.0", .wants = { { "a", "= 1" }, { "b", ">= 3" } },
+                .expected = "add 3.0.0: wanted by depot b (>= 3)\n"
+                            "add 1.0.0: wanted by depot a (= 1)\n");
+        CHECK_PLAN(MODULE, .releases = "3.0.0 2.0.0 1.0.0",
+                .wants = { { "a", NULL, 1 }, { "b", ">= 1", 2 } },
+                .expected = "add 3.0.0: wanted by depot a\n"
+                            "add 2.0.0: wanted by depot b (>= 1)\n");
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .record = "4.0.0 3.0.0 2.0.0 1.0.0",
+                .wants = { { "a", NULL, 1 }, { "b", NULL, 3 } },
+                .expected = "keep 4.0.0: published\n"
+                            "keep 3.0.0: published\n"
+                            "keep 2.0.0: published\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 3 of depot b\n");
+        /* One without a limit keeps everything it matches, and only that. */
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .record = "4.0.0 3.0.0 2.0.0 1.0.0",
+                .wants = { { "a", NULL, 1 }, { "b", "= 2" } },
+                .expected = "keep 4.0.0: published\n"
+                            "prune 3.0.0: beyond versionHistoryLimit 1 of depot a\n"
+                            "keep 2.0.0: published\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 1 of depot a\n");
+        /* Removed only when it is beyond both, with the newer ones of each in. */
+        CHECK_PLAN(MODULE, .releases = "4.0.0 3.0.0 2.0.0 1.0.0", .record = "4.0.0 2.0.0 1.0.0",
+                .failures = { { "3.0.0", 5000 } }, .wants = { { "a", "!= 2", 2 }, { "b", "< 4", 1 } },
+                .expected =
+                        "keep 4.0.0: published\n"
+                        "wait 3.0.0: wanted by depot a (!= 2)\n"
+                        "keep 2.0.0: published; beyond versionHistoryLimit, kept until newer versions are "
+                        "in\n"
+                        "keep 1.0.0: published; beyond versionHistoryLimit, kept until newer versions are "
+                        "in\n");
+}
+
+static void test_platforms(void) {
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=darwin_arm64,linux_amd64,linux_arm64,windows_amd64",
+                .wants = { { "d", NULL, 0, "linux", "amd64 arm64" } },
+                .expected = "add 1.0.0 linux_amd64,linux_arm64: wanted by depot d\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=darwin_arm64,linux_amd64", .wants = { { "d" } },
+                .expected = "add 1.0.0 darwin_arm64,linux_amd64: wanted by depot d\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=darwin_arm64,linux_amd64,linux_arm64",
+                .wants = { { "d", NULL, 0, "*", "arm64" } },
+                .expected = "add 1.0.0 darwin_arm64,linux_arm64: wanted by depot d\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=darwin_arm64,linux_amd64,linux_arm64",
+                .wants = { { "d", NULL, 0, "linux", "*" } },
+                .expected = "add 1.0.0 linux_amd64,linux_arm64: wanted by depot d\n");
+        /* The architecture is all that stands behind the first "_". */
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_arm_v6,linux_arm",
+                .wants = { { "d", NULL, 0, "linux", "arm_v6" } },
+                .expected = "add 1.0.0 linux_arm_v6: wanted by depot d\n");
+}
+
+/* The union is one of platforms, not of halves of platforms. */
+static void test_platforms_union(void) {
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=darwin_amd64,darwin_arm64,linux_amd64,linux_arm64",
+                .wants = { { "a", NULL, 0, "linux", "amd64" }, { "b", NULL, 0, "darwin", "arm64" } },
+                .expected = "add 1.0.0 darwin_arm64,linux_amd64: wanted by depot a\n");
+        /* Each only for the versions that it wants. */
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=darwin_arm64,linux_amd64 1.0.0=darwin_arm64,linux_amd64",
+                .wants = { { "a", NULL, 0, "linux" }, { "b", "< 2", 0, "darwin" } },
+                .expected = "add 2.0.0 linux_amd64: wanted by depot a\n"
+                            "add 1.0.0 darwin_arm64,linux_amd64: wanted by depot a\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=darwin_arm64,linux_amd64 1.0.0=darwin_arm64,linux_amd64",
+                .wants = { { "a", NULL, 0, "linux" }, { "b", NULL, 1, "darwin" } },
+                .expected = "add 2.0.0 darwin_arm64,linux_amd64: wanted by depot a\n"
+                            "add 1.0.0 linux_amd64: wanted by depot a\n");
+}
+
+static void test_platforms_missing(void) {
+        /* A version of which upstream has nothing that is wanted is none. */
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64 1.0.0=windows_386 0.9.0",
+                .wants = { { "d", NULL, 0, "linux" } },
+                .expected = "add 2.0.0 linux_amd64: wanted by depot d\n");
+        /* What has appeared since, or is wanted since, is brought. */
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64,linux_arm64", .record = "1.0.0=linux_amd64",
+                .wants = { { "d" } }, .expected = "add 1.0.0 linux_arm64: wanted by depot d\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64,linux_arm64",
+                .record = "1.0.0=linux_amd64,linux_arm64", .wants = { { "d" } },
+                .expected = "keep 1.0.0: published\n");
+        /* What upstream has no more, or nobody wants any more, stays. */
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64", .record = "1.0.0=linux_amd64,linux_arm64",
+                .wants = { { "d" } }, .expected = "keep 1.0.0: published\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64", .record = "1.0.0=linux_amd64",
+                .wants = { { "d", NULL, 0, "darwin" } }, .expected = "keep 1.0.0: published\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0", .record = "1.0.0=linux_amd64", .wants = { { "d" } },
+                .expected = "keep 1.0.0: published\n");
+}
+
+static void test_many(void) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        ReleaseList *releases = calloc(1, sizeof(ReleaseList));
+        DepotEntry entry = { .kind = PACKAGE_MODULE, .version_history_limit = 5000 };
+
+        check(releases);
+        for (unsigned i = 0; i < 20000; i++) {
+                _cleanup_free_ char *text = text_format("1.%u.0", i);
+                Release release = {};
+
+                check_int(version_parse(text, &release.version), 0);
+                check_int(string_assign(&release.tag, text), 0);
+                check_int(release_list_append(releases, &release), 0);
+        }
+        release_list_normalize(releases);
+        check_int(plan_make(
+                          &(PlanInput) {
+                                  .kind = PACKAGE_MODULE,
+                                  .wants = &(PlanWant) { "d", &entry },
+                                  .n_wants = 1,
+                                  .releases = releases,
+                          },
+                          &plan),
+                0);
+        check_int(plan->n_items, 5000);
+        check_string(plan->items[0].version, "1.19999.0");
+        check_string(plan->items[4999].version, "1.15000.0");
+        check(!plan_free(NULL));
+        release_list_free(releases);
+}
+
+int main(void) {
+        test_names();
+        test_nothing();
+        test_add();
+        test_keep();
+        test_prereleases();
+        test_withdrawn();
+        test_vanished();
+        test_failures();
+        test_only();
+        test_history();
+        test_held();
+        test_pruning();
+        test_union();
+        test_platforms();
+        test_platforms_union();
+        test_platforms_missing();
+        test_many();
+        return EXIT_SUCCESS;
+}
