@@ -301,6 +301,9 @@ static void on_signature(const WorkerReport *report, void *userdata) {
 
         task->signature_job = NULL;
         if (report->result != WORKER_OK || report->signature != SIGNATURE_GOOD) {
+                /* An error page or an old key may stand in its place. */
+                if (report->result == WORKER_REFUSED || report->signature == SIGNATURE_UNKNOWN_KEY)
+                        keys_ask_again(base->context->keys, base->package->provider_namespace);
                 version_task_fail(base, report->result != WORKER_FAILED, 0,
                         "%s: the signature is not accepted: %s", task->shasums.name,
                         report->message ? report->message : signature_verdict_to_string(report->signature));

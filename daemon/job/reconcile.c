@@ -605,6 +605,8 @@ static void discover(Reconcile *reconcile) {
                 return;
         }
         set_state(reconcile, PACKAGE_DISCOVERING, NULL);
+        if (reconcile->force && package->kind == PACKAGE_PROVIDER)
+                keys_ask_again(context->keys, package->provider_namespace);
         r = listing_start(context->fetcher, context->listings,
                 &(ListingRequest) {
                         .source = &package->source,

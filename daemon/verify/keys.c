@@ -10,6 +10,8 @@
 
 #define REFRESH_USEC (24 * 60 * USEC_PER_MINUTE)
 #define RETRY_USEC (5 * USEC_PER_MINUTE)
+/* Without the key nothing can be published: below the delay after which a version is tried again. */
+#define RETRY_MISSING_USEC (20 * USEC_PER_SEC)
 
 typedef struct Key {
         Keys *keys;
@@ -127,7 +129,7 @@ static void on_key(const FetchResponse *response, void *userdata) {
                         log_warning("Cannot keep the key %s: %s", key->fingerprint, strerror(-r));
                 key_set_data(key, data, response->body->size);
         } else {
-                key->due_usec = clock_boottime_usec() + RETRY_USEC;
+                key->due_usec = clock_boottime_usec() + (key->data ? RETRY_USEC : RETRY_MISSING_USEC);
                 text_set(&key->problem, "cannot fetch the key %s: %s", key->fingerprint,
                         response->error ? response->error : "empty answer");
                 log_warning(
@@ -235,6 +237,12 @@ int keys_get(Keys *keys, const char *provider_namespace, KeysDone done, void *us
         if (r < 0)
                 free(waiter.provider_namespace);
         return r;
+}
+
+void keys_ask_again(Keys *keys, const char *provider_namespace) {
+        for (size_t i = 0; i < keys->n_keys; i++)
+                if (streq(keys->keys[i].provider_namespace, provider_namespace))
+                        keys->keys[i].due_usec = 0;
 }
 
 void keys_forget(Keys *keys, void *userdata) {

@@ -31,5 +31,8 @@ DEFINE_CLEANUP(Keys *, keys_free)
 
 /* `done` may be called from within this call, when everything is at hand. */
 int keys_get(Keys *keys, const char *provider_namespace, KeysDone done, void *userdata);
+/* The next keys_get() of the namespace asks for every key, whatever is at hand: an operator wants to know now, or what is at
+ * hand does not hold the key. */
+void keys_ask_again(Keys *keys, const char *provider_namespace);
 /* Forgets the callbacks with this userdata. */
 void keys_forget(Keys *keys, void *userdata);
