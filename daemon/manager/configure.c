@@ -175,14 +175,34 @@ static int add_entry(
 }
 
 static bool wants_are_equal(const Package *a, const Package *b) {
-        if (a->n_wants != b->n_wants || !streq_ptr(a->problem, b->problem) ||
-                !streq(a->source_name, b->source_name) || !streq(a->directory, b->directory))
+        if (a->n_wants != b->n_wants)
                 return false;
         for (size_t i = 0; i < a->n_wants; i++)
                 if (!streq(a->wants[i].depot->name, b->wants[i].depot->name) ||
                         !streq(a->wants[i].depot->digest, b->wants[i].depot->digest))
                         return false;
         return true;
+}
+
+/* The depots that name the package are due, whether their documents have changed or not. */
+static void make_due(Manager *manager, const Package *package) {
+        for (size_t i = 0; i < package->n_wants; i++) {
+                DepotState *state = manager_find_depot(manager, package->wants[i].depot->name);
+
+                if (!state)
+                        continue;
+                state->changed = true;
+                /* A poll that runs is none of this package. */
+                if (state->poll)
+                        request_forget(state->poll);
+                state->poll = NULL;
+        }
+}
+
+/* What is known of one is true of the other. */
+static bool is_same_thing(const Package *a, const Package *b) {
+        return streq_ptr(a->problem, b->problem) && streq(a->source_name, b->source_name) &&
+               streq(a->directory, b->directory);
 }
 
 static int compare_runners(const void *a, const void *b) {
@@ -205,7 +225,10 @@ static int configure_runners(Manager *manager, Package **packages, size_t n_pack
                         r = runner_new(manager, package, &runner);
                         if (r < 0)
                                 continue;
-                        TAKE_PTR(package);
+                        make_due(manager, TAKE_PTR(package));
+                } else if (!is_same_thing(runner->package, package)) {
+                        make_due(manager, package);
+                        runner_replace_package(runner, TAKE_PTR(package));
                 } else if (!wants_are_equal(runner->package, package))
                         runner_replace_package(runner, TAKE_PTR(package));
                 runners[n_runners++] = runner;

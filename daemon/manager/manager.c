@@ -280,6 +280,7 @@ Manager *manager_free(Manager *manager) {
         return NULL;
 }
 
+/* Returns 1 if they have changed. */
 static int swap_settings(Manager *manager, Config *config) {
         int r;
 
@@ -293,21 +294,26 @@ static int swap_settings(Manager *manager, Config *config) {
                 config->settings = TAKE_PTR(manager->config->settings);
                 return 0;
         }
-        for (size_t i = 0; i < manager->n_runners; i++)
+        for (size_t i = 0; i < manager->n_runners; i++) {
                 runner_interrupt(manager->runners[i]);
+                manager->runners[i]->package->checked = false;
+        }
         r = apply_settings(manager, config->settings);
-        if (r >= 0)
-                log_notice("The settings have changed; what was under way begins anew");
-        return r;
+        if (r < 0)
+                return r;
+        log_notice("The settings have changed; what was under way begins anew");
+        return 1;
 }
 
 int manager_reload(Manager *manager) {
         _cleanup_(config_freep) Config *config = NULL;
+        bool settings_changed = false;
         int r;
 
         r = config_load(manager->configuration_directories, &config);
         if (r >= 0)
                 r = swap_settings(manager, config);
+        settings_changed = r > 0;
         if (r >= 0)
                 r = manager_configure(manager, TAKE_PTR(config));
         if (r < 0) {
@@ -323,6 +329,10 @@ int manager_reload(Manager *manager) {
                 state->changed = false;
                 r = depot_poll(state, &(ReconcileOptions) { .mode = RECONCILE_SYNC });
         }
+        /* Settings say what the documents of the store look like, too. */
+        if (r >= 0 && settings_changed)
+                r = manager_request(manager, &(ReconcileOptions) { .mode = RECONCILE_CHECK }, NULL, NULL,
+                        NULL, NULL, NULL);
         log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL,
                 "The configuration was loaded anew: %zu depots, %zu problems", manager->n_depots,
                 manager->config->n_problems);

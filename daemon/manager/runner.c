@@ -184,9 +184,12 @@ void runner_replace_package(Runner *runner, Package *package) {
         Package *old = runner->package;
 
         runner_interrupt(runner);
-        package->record = TAKE_PTR(old->record);
-        memcpy(package->record_revision, old->record_revision, sizeof(package->record_revision));
-        package->checked = old->checked;
+        /* Another place has another record. */
+        if (streq(package->directory, old->directory)) {
+                package->record = TAKE_PTR(old->record);
+                memcpy(package->record_revision, old->record_revision, sizeof(package->record_revision));
+                package->checked = old->checked;
+        }
         package->state = old->state == PACKAGE_FAILED && old->problem ? PACKAGE_UNKNOWN : old->state;
         package->reason = TAKE_PTR(old->reason);
         package->last_check_usec = old->last_check_usec;
