@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -36,7 +37,9 @@ class Daemon:
         for path in (self.configuration / "conf.d", self.state, self.runtime):
             path.mkdir(parents=True, exist_ok=True)
         self.log = directory / "log"
+        self.arguments = []  # of opendepotd, beside the directories
         self.process = None
+        self.session = None
         self.configure(**more)
 
     @property
@@ -78,6 +81,7 @@ class Daemon:
             f"--state-directory={self.state}",
             f"--runtime-directory={self.runtime}",
             f"--worker={BUILD / 'daemon/opendepot-worker'}",
+            *self.arguments,
         ]
 
     def spawn(self, *prefix):
@@ -86,7 +90,18 @@ class Daemon:
             self.process = subprocess.Popen(
                 [*prefix, *self.command()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        self.session = self.process.pid
         return self
+
+    def children(self):
+        """The processes that it, or one that has ended, has started: workers and what they run."""
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                if int(session) == self.session and int(entry.name) != self.session and state not in "ZX":
+                    found.append(int(entry.name))
+        return found
 
     def answers(self):
         """Whether it listens; the process must not have ended."""
@@ -204,6 +219,16 @@ class Daemon:
         """Every file of the store by its path, without what is being staged."""
         paths = (path.relative_to(self.store) for path in self.store.rglob("*") if path.is_file())
         return sorted(str(path) for path in paths if not path.parts[0].startswith("."))
+
+    def tree(self):
+        """Everything in the store with its bytes, but for the times in records."""
+        seen = {}
+        for path in self.store.rglob("*"):
+            data = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else None
+            if path.name == "record.json":
+                data = re.sub(rb'"\d{4}-\d\d-\d\dT[0-9:.]+Z"', b'"TIME"', data)
+            seen[str(path.relative_to(self.store))] = data
+        return seen
 
     def snapshot(self, *roots):
         """What changes when anything below the directories is written."""
