@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "fetch/writer.h"
 
 #define META_SIZE_MAX (16 * KIB)
 
@@ -19,6 +20,7 @@ typedef struct Resume {
 
 struct Download {
         Fetcher *fetcher;
+        Offload *offload;
         Transfer *transfer;
         Resume *resume;
 
@@ -30,8 +32,7 @@ struct Download {
         void *userdata;
 
         int fd;
-        Sha256 sha256;
-        uint64_t received;
+        Writer *writer;
         char *etag;   /* strong, of what is in the file; NULL: cannot be continued */
         bool resumed; /* what is in the file came from more than one answer */
         int error;    /* of the staging directory */
@@ -41,6 +42,7 @@ static const FetchSink download_sink;
 
 static Download *download_free(Download *download) {
         transfer_cancel(download->transfer);
+        writer_free(download->writer);
         if (download->resume)
                 download->resume->download = NULL;
         close_fd(download->fd);
@@ -58,7 +60,7 @@ Download *download_cancel(Download *download) {
 }
 
 uint64_t download_received(const Download *download) {
-        return download->received;
+        return download->writer ? writer_size(download->writer) : 0;
 }
 
 /* The state beside the file */
@@ -106,7 +108,6 @@ static void download_end(Download *download, DownloadReport *report) {
         _cleanup_close_ int fd = TAKE_FD(download->fd);
 
         report->fd = fd;
-        report->size = download->received;
         download_free(download);
         on_done(report, userdata);
 }
@@ -126,20 +127,30 @@ static void download_end_locally(Download *download, int error) {
 }
 
 static int download_begin(Download *download);
+static int download_write(Download *download, const Sha256 *sha256, uint64_t size);
 
 /* Throws away what is there and fetches it whole. Returns false when even that cannot be started. */
 static bool download_restart(Download *download) {
+        Sha256 sha256;
+
         forget_meta(download);
-        download->received = 0;
+        download->writer = writer_free(download->writer);
         download->resumed = false;
-        return download_begin(download) >= 0;
+        sha256_start(&sha256);
+        return download_write(download, &sha256, 0) >= 0 && download_begin(download) >= 0;
 }
 
-static void download_complete(Download *download) {
-        DownloadReport report = { .result = DOWNLOAD_OK };
+static void on_written(int r, uint64_t size, const char *sha256, void *userdata) {
+        DownloadReport report = { .result = DOWNLOAD_OK, .size = size };
         _cleanup_free_ char *message = NULL;
+        Download *download = userdata;
 
-        sha256_finish_hex(&download->sha256, report.sha256);
+        download->writer = NULL;
+        if (r < 0) {
+                download_end_locally(download, r);
+                return;
+        }
+        (void) snprintf(report.sha256, sizeof(report.sha256), "%s", sha256);
         if (download->expected_sha256[0] && !streq(report.sha256, download->expected_sha256)) {
                 /* Damage may be ours: a file that an interrupted machine left is not above suspicion. */
                 if (download->resumed && download_restart(download))
@@ -169,10 +180,13 @@ static void on_transfer_done(const FetchResponse *response, void *userdata) {
                 .message = response->error,
                 .not_before_usec = response->not_before_usec,
         };
+        int r;
 
         download->transfer = NULL;
         if (response->result == FETCH_OK) {
-                download_complete(download);
+                r = writer_finish(download->writer, on_written);
+                if (r < 0)
+                        download_end_locally(download, r);
                 return;
         }
         if (download->error < 0) {
@@ -193,9 +207,9 @@ static void on_transfer_done(const FetchResponse *response, void *userdata) {
 static void on_try(void *userdata, uint64_t *ret_offset, const char **ret_if_range) {
         Download *download = userdata;
 
-        if (!download->etag || download->received == 0)
+        if (!download->etag || writer_size(download->writer) == 0)
                 return;
-        *ret_offset = download->received;
+        *ret_offset = writer_size(download->writer);
         *ret_if_range = download->etag;
 }
 
@@ -208,14 +222,9 @@ static int on_start(const FetchStart *start, void *userdata) {
                 return 0;
         }
 
-        sha256_start(&download->sha256);
-        download->received = 0;
         download->resumed = false;
         forget_meta(download);
-        if (ftruncate(download->fd, 0) < 0 || lseek(download->fd, 0, SEEK_SET) < 0) {
-                download->error = negative_errno();
-                return download->error;
-        }
+        writer_rewind(download->writer);
         if (download->expected_sha256[0] && start->etag && start->etag[0] == '"') {
                 r = string_assign(&download->etag, start->etag);
                 if (r >= 0)
@@ -232,19 +241,27 @@ static int on_data(const void *data, size_t size, void *userdata) {
         Download *download = userdata;
         int r;
 
-        r = fs_write_all(download->fd, data, size);
-        if (r < 0) {
+        r = writer_add(download->writer, data, size);
+        if (r < 0 && r != -EAGAIN)
                 download->error = r;
-                return r;
-        }
-        sha256_add(&download->sha256, data, size);
-        download->received += size;
-        return 0;
+        return r;
 }
 
 static const FetchSink download_sink = { .on_try = on_try, .on_start = on_start, .on_data = on_data };
 
 /* The start */
+
+static void on_room(void *userdata) {
+        const Download *download = userdata;
+
+        if (download->transfer)
+                transfer_resume(download->transfer);
+}
+
+static int download_write(Download *download, const Sha256 *sha256, uint64_t size) {
+        return writer_new(
+                download->offload, download->fd, sha256, size, on_room, download, &download->writer);
+}
 
 static int download_begin(Download *download) {
         return fetcher_start(download->fetcher,
@@ -287,16 +304,17 @@ static void on_existing_hashed(int result, void *userdata) {
 
         if (download) {
                 download->resume = NULL;
-                if (result >= 0 && resume->size > 0) {
-                        download->sha256 = resume->sha256;
-                        download->received = resume->size;
-                        download->resumed = true;
-                        if (lseek(download->fd, (off_t) resume->size, SEEK_SET) < 0)
-                                download->received = 0;
+                if (result < 0) {
+                        resume->size = 0;
+                        sha256_start(&resume->sha256);
                 }
-                if (download->received == 0)
+                if (resume->size > 0)
+                        download->resumed = true;
+                else
                         forget_meta(download);
-                r = download_begin(download);
+                r = download_write(download, &resume->sha256, resume->size);
+                if (r >= 0)
+                        r = download_begin(download);
                 if (r < 0)
                         download_end_locally(download, r);
         }
@@ -305,7 +323,7 @@ static void on_existing_hashed(int result, void *userdata) {
 }
 
 /* Returns 1 when an earlier try is being read, 0 when there is nothing to continue. */
-static int resume_start(Download *download, Offload *offload) {
+static int resume_start(Download *download) {
         Resume *resume;
         int r;
 
@@ -321,7 +339,7 @@ static int resume_start(Download *download, Offload *offload) {
         resume->download = download;
         resume->fd = fcntl(download->fd, F_DUPFD_CLOEXEC, 3);
         r = resume->fd < 0 ? negative_errno()
-                           : offload_run(offload, hash_existing, on_existing_hashed, resume);
+                           : offload_run(download->offload, hash_existing, on_existing_hashed, resume);
         if (r < 0) {
                 close_fd(resume->fd);
                 free(resume);
@@ -333,19 +351,21 @@ static int resume_start(Download *download, Offload *offload) {
 
 int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *request, Download **ret) {
         Download *download = malloc(sizeof(Download));
+        Sha256 sha256;
         int r;
 
         if (!download)
                 return -ENOMEM;
         *download = (Download) {
                 .fetcher = fetcher,
+                .offload = offload,
                 .staging_fd = request->staging_fd,
                 .size_max = request->size_max,
                 .on_done = request->on_done,
                 .userdata = request->userdata,
                 .fd = -EBADF,
         };
-        sha256_start(&download->sha256);
+        sha256_start(&sha256);
         if (request->expected_sha256)
                 (void) snprintf(download->expected_sha256, sizeof(download->expected_sha256), "%s",
                         request->expected_sha256);
@@ -364,7 +384,9 @@ int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *re
                         r = negative_errno();
         }
         if (r >= 0)
-                r = resume_start(download, offload);
+                r = resume_start(download);
+        if (r == 0)
+                r = download_write(download, &sha256, 0);
         if (r == 0)
                 r = download_begin(download);
         if (r < 0) {

@@ -5,8 +5,9 @@
 
 #include "base/clock.h"
 #include "fetch/response.h"
+#include "fetch/writer.h"
 
-#define BUFFER_SIZE (512 * 1024L)
+#define BUFFER_SIZE ((long) WRITER_CHUNK_SIZE)
 #define REDIRECTS_MAX 5L
 #define TRIES_MAX 4U
 #define RETRY_DELAY_USEC (1 * USEC_PER_SEC)
@@ -45,7 +46,8 @@ struct Transfer {
         unsigned n_tries;
         uint64_t offset;   /* asked for */
         uint64_t received; /* of the body, including what was resumed */
-        bool started, too_large, sink_failed;
+        uint64_t size;     /* of the whole content, as a 206 says; UINT64_MAX: unknown */
+        bool started, paused, too_large, sink_failed;
         Buffer body; /* without a sink; or of an error */
         sd_event_source *retry_timer;
 };
@@ -99,8 +101,9 @@ static void transfer_reset_try(Transfer *transfer) {
         transfer->easy = NULL;
         curl_slist_free_all(transfer->headers);
         transfer->headers = NULL;
-        transfer->started = transfer->too_large = transfer->sink_failed = false;
+        transfer->started = transfer->paused = transfer->too_large = transfer->sink_failed = false;
         transfer->received = transfer->offset = 0;
+        transfer->size = UINT64_MAX;
         buffer_clear(&transfer->body);
 }
 
@@ -131,6 +134,15 @@ static Transfer *transfer_free(Transfer *transfer) {
 
 static void fetcher_wake(Fetcher *fetcher) {
         (void) sd_event_source_set_enabled(fetcher->deferred, SD_EVENT_ONESHOT);
+}
+
+void transfer_resume(Transfer *transfer) {
+        if (!transfer->paused)
+                return;
+        transfer->paused = false;
+        /* Delivers what was held back before it returns; the end of the transfer is told on a later turn. */
+        (void) curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+        fetcher_wake(transfer->fetcher);
 }
 
 Transfer *transfer_cancel(Transfer *transfer) {
@@ -172,6 +184,7 @@ int fetcher_start(Fetcher *fetcher, const FetchRequest *request, Transfer **ret)
                 .sink = request->sink,
                 .on_done = request->on_done,
                 .userdata = request->userdata,
+                .size = UINT64_MAX,
         };
         transfer->previous = fetcher->last;
         if (fetcher->last)
@@ -207,6 +220,8 @@ static int transfer_begin_body(Transfer *transfer) {
         if (r < 0)
                 return r;
         transfer->received = start.offset;
+        if (response_status(transfer->easy) == 206)
+                transfer->size = start.size;
         if (start.size != UINT64_MAX && start.size > transfer->size_max) {
                 transfer->too_large = true;
                 return -EFBIG;
@@ -220,7 +235,6 @@ static size_t on_body(char *data, size_t one, size_t size, void *userdata) {
         int r = 0;
 
         (void) one;
-        transfer->fetcher->bytes_received += size;
         (void) curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
         if (status != 200 && status != 206) {
                 /* The start of an error's body says what kind of error it is. */
@@ -237,10 +251,15 @@ static size_t on_body(char *data, size_t one, size_t size, void *userdata) {
                 transfer->too_large = true;
                 return 0;
         }
-        transfer->received += size;
         if (r >= 0)
                 r = transfer->sink ? transfer->sink->on_data(data, size, transfer->userdata)
                                    : buffer_append(&transfer->body, data, size);
+        if (r == -EAGAIN && transfer->sink) {
+                transfer->paused = true;
+                return CURL_WRITEFUNC_PAUSE;
+        }
+        transfer->received += size;
+        transfer->fetcher->bytes_received += size;
         if (r < 0) {
                 transfer->sink_failed = !transfer->too_large;
                 return 0;
@@ -434,6 +453,13 @@ static void transfer_complete(Transfer *transfer, CURLcode code) {
         else
                 response_judge(
                         transfer->easy, code, transfer->error_buffer, &transfer->body, &response, &error);
+        /* libcurl knows the length of the answer, not that of the content of which it is a part. */
+        if (response.result == FETCH_OK && transfer->size != UINT64_MAX &&
+                transfer->received != transfer->size) {
+                response.result = FETCH_UNAVAILABLE;
+                text_set(&error, "%s: %llu of %llu bytes", transfer->url,
+                        (unsigned long long) transfer->received, (unsigned long long) transfer->size);
+        }
         response.error = error;
 
         if (response.result == FETCH_RATE_LIMITED)

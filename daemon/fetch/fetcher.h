@@ -41,7 +41,8 @@ typedef struct FetchStart {
         uint64_t size; /* of the whole content; UINT64_MAX: unknown */
 } FetchStart;
 
-/* A sink must not start or cancel transfers; a negative result ends the transfer with FETCH_ABORTED. */
+/* A sink must not start or cancel transfers. A negative result ends the transfer with FETCH_ABORTED; from on_data, -EAGAIN
+ * takes nothing and pauses it until transfer_resume(), after which the same data come again. */
 typedef struct FetchSink {
         /* Before each try: where to continue. *ret_if_range is borrowed until on_start; leave both for a fresh start. */
         void (*on_try)(void *userdata, uint64_t *ret_offset, const char **ret_if_range);
@@ -82,5 +83,7 @@ uint64_t fetcher_bytes_received(const Fetcher *fetcher);
 
 /* Queues a request; `on_done` is called once from the loop, never from within this call. *ret is valid until then. */
 int fetcher_start(Fetcher *fetcher, const FetchRequest *request, Transfer **ret);
+/* Goes on after a pause; a transfer that does not pause is left alone. Not from within a sink. */
+void transfer_resume(Transfer *transfer);
 /* Forgets it without calling anything. Returns NULL. Not from within a sink. */
 Transfer *transfer_cancel(Transfer *transfer);

@@ -145,7 +145,8 @@ void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buf
                 text_set(ret_error, "%s: more than five redirects", url);
                 return;
         }
-        if (code == CURLE_UNSUPPORTED_PROTOCOL) {
+        /* The same code without a redirect is an answer that is not HTTP at all. */
+        if (code == CURLE_UNSUPPORTED_PROTOCOL && status >= 300 && status < 400) {
                 response->result = FETCH_REFUSED;
                 text_set(ret_error, "%s: the redirect leaves https", url);
                 return;

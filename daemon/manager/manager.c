@@ -12,7 +12,7 @@
 
 /* Packages that are reconciled at once; transfers and workers have limits of their own. */
 #define RUNNING_MAX 64U
-#define OFFLOAD_THREADS 4U
+#define OFFLOAD_THREADS 8U
 
 /* Scheduling */
 

@@ -1,0 +1,187 @@
+#include "fetch/writer.h"
+
+#include <fcntl.h>
+
+typedef struct Chunk {
+        uint8_t *data;
+        size_t size;
+        bool rewind; /* empty the file first */
+        bool last;   /* the file ends here, whatever lay behind */
+} Chunk;
+
+struct Writer {
+        Offload *offload;
+        WriterReady ready;
+        WriterDone done; /* set: the end is near */
+        void *userdata;
+
+        Chunk filling;
+        uint64_t size;
+        bool in_flight, paused, abandoned;
+        int error;
+
+        /* The thread's while `in_flight`. */
+        Chunk writing;
+        int fd;
+        Sha256 sha256;
+        uint64_t offset;
+};
+
+static void writer_destroy(Writer *writer) {
+        close_fd(writer->fd);
+        free(writer->filling.data);
+        free(writer->writing.data);
+        free(writer);
+}
+
+Writer *writer_free(Writer *writer) {
+        if (!writer)
+                return NULL;
+        writer->abandoned = true;
+        if (!writer->in_flight)
+                writer_destroy(writer);
+        return NULL;
+}
+
+int writer_new(Offload *offload, int fd, const Sha256 *sha256, uint64_t size, WriterReady ready,
+        void *userdata, Writer **ret) {
+        Writer *writer = calloc(1, sizeof(Writer));
+
+        if (!writer)
+                return -ENOMEM;
+        *writer = (Writer) {
+                .offload = offload,
+                .ready = ready,
+                .userdata = userdata,
+                .size = size,
+                .offset = size,
+                .sha256 = *sha256,
+                .fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),
+        };
+        writer->filling.data = malloc(WRITER_CHUNK_SIZE);
+        writer->writing.data = malloc(WRITER_CHUNK_SIZE);
+        if (writer->fd < 0 || !writer->filling.data || !writer->writing.data) {
+                int r = writer->fd < 0 ? negative_errno() : -ENOMEM;
+
+                writer_destroy(writer);
+                return r;
+        }
+        *ret = writer;
+        return 0;
+}
+
+uint64_t writer_size(const Writer *writer) {
+        return writer->size;
+}
+
+static int write_chunk(void *userdata) {
+        Writer *writer = userdata;
+        const uint8_t *rest = writer->writing.data;
+        size_t left = writer->writing.size;
+
+        if (writer->writing.rewind) {
+                if (ftruncate(writer->fd, 0) < 0)
+                        return negative_errno();
+                sha256_start(&writer->sha256);
+                writer->offset = 0;
+        }
+        sha256_add(&writer->sha256, rest, left);
+        while (left > 0) {
+                ssize_t n = pwrite(writer->fd, rest, left, (off_t) writer->offset);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return negative_errno();
+                rest += n;
+                left -= (size_t) n;
+                writer->offset += (uint64_t) n;
+        }
+        if (writer->writing.last && ftruncate(writer->fd, (off_t) writer->offset) < 0)
+                return negative_errno();
+        return 0;
+}
+
+static int writer_submit(Writer *writer);
+
+/* The writer is gone before its owner hears of the end. */
+static void writer_end(Writer *writer) {
+        WriterDone done = writer->done;
+        void *userdata = writer->userdata;
+        uint64_t size = writer->offset;
+        char hex[SHA256_HEX_SIZE];
+        int error = writer->error;
+
+        sha256_finish_hex(&writer->sha256, hex);
+        writer_destroy(writer);
+        done(error, size, hex, userdata);
+}
+
+static bool is_empty(const Chunk *chunk) {
+        return chunk->size == 0 && !chunk->rewind;
+}
+
+static void on_written(int result, void *userdata) {
+        Writer *writer = userdata;
+
+        writer->in_flight = false;
+        if (writer->abandoned) {
+                writer_destroy(writer);
+                return;
+        }
+        if (writer->error == 0)
+                writer->error = MIN_OF(result, 0);
+        if (writer->error == 0 && (!is_empty(&writer->filling) || (writer->done && !writer->writing.last)))
+                writer->error = writer_submit(writer);
+        if (writer->done && !writer->in_flight) {
+                writer_end(writer);
+                return;
+        }
+        if (writer->paused) {
+                writer->paused = false;
+                writer->ready(writer->userdata);
+        }
+}
+
+static int writer_submit(Writer *writer) {
+        Chunk empty = writer->writing;
+        int r;
+
+        writer->writing = writer->filling;
+        writer->writing.last = writer->done;
+        writer->filling = (Chunk) { .data = empty.data };
+        r = offload_run(writer->offload, write_chunk, on_written, writer);
+        if (r >= 0)
+                writer->in_flight = true;
+        return MIN_OF(r, 0);
+}
+
+int writer_add(Writer *writer, const void *data, size_t size) {
+        if (writer->error < 0)
+                return writer->error;
+        if (size > WRITER_CHUNK_SIZE)
+                return -EMSGSIZE;
+        if (size > WRITER_CHUNK_SIZE - writer->filling.size) {
+                /* While something is being written there is one buffer, and it is full. */
+                writer->paused = true;
+                return -EAGAIN;
+        }
+        memcpy(writer->filling.data + writer->filling.size, data, size);
+        writer->filling.size += size;
+        writer->size += size;
+        if (!writer->in_flight)
+                writer->error = writer_submit(writer);
+        return writer->error;
+}
+
+void writer_rewind(Writer *writer) {
+        writer->filling.size = 0;
+        writer->filling.rewind = true;
+        writer->size = 0;
+}
+
+int writer_finish(Writer *writer, WriterDone done) {
+        writer->done = done;
+        /* An empty piece brings the answer on a later turn. */
+        return writer->in_flight ? 0 : writer_submit(writer);
+}
