@@ -23,6 +23,7 @@ def simulator(tmp_path_factory):
 def upstream(simulator):
     """An upstream that publishes nothing yet and has no past; a test puts its world there with replace()."""
     simulator.clear_faults()
+    simulator.set_latency(0)
     simulator.replace(World())
     simulator.reset()
     yield simulator
