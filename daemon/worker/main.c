@@ -94,8 +94,12 @@ int main(int argc, char *argv[]) {
         }
         prepare_process();
         r = worker_job_receive(WORKER_FD, &description);
-        if (r == -ENODATA || (r >= 0 && daemon_is_gone()))
+        if (r == -ENODATA)
                 return EXIT_FAILURE;
+        if (r >= 0 && daemon_is_gone()) {
+                worker_description_done(&description);
+                return EXIT_FAILURE;
+        }
         if (r < 0) {
                 (void) fprintf(stderr, "opendepot-worker: cannot read the job: %s\n", strerror(-r));
                 return EXIT_FAILURE;
