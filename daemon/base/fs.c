@@ -1,9 +1,12 @@
 #include "base/fs.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+
+#define TEMPORARY_PREFIX ".tmp-"
 
 static int open_component(int dirfd, const char *name, bool create) {
         int fd;
@@ -126,27 +129,53 @@ int fs_write_all(int fd, const void *data, size_t size) {
 }
 
 int fs_write_file_durably(int dirfd, const char *name, const void *data, size_t size, mode_t mode) {
+        return fs_write_file_durably_through(dirfd, dirfd, name, data, size, mode);
+}
+
+int fs_write_file_durably_through(
+        int temporary_fd, int dirfd, const char *name, const void *data, size_t size, mode_t mode) {
         _cleanup_close_ int fd = -EBADF;
         char temporary[64];
         uint64_t random = 0;
         int r;
 
         (void) getrandom(&random, sizeof(random), GRND_NONBLOCK);
-        (void) snprintf(temporary, sizeof(temporary), ".tmp-%016llx", (unsigned long long) random);
+        (void) snprintf(
+                temporary, sizeof(temporary), TEMPORARY_PREFIX "%016llx", (unsigned long long) random);
 
-        fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        fd = openat(temporary_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd < 0)
                 return negative_errno();
         r = fs_write_all(fd, data, size);
         if (r >= 0 && fsync(fd) < 0)
                 r = negative_errno();
-        if (r >= 0 && renameat(dirfd, temporary, dirfd, name) < 0)
+        if (r >= 0 && renameat(temporary_fd, temporary, dirfd, name) < 0)
                 r = negative_errno();
         if (r < 0) {
-                (void) unlinkat(dirfd, temporary, 0);
+                (void) unlinkat(temporary_fd, temporary, 0);
                 return r;
         }
         return fsync(dirfd) < 0 ? negative_errno() : 0;
+}
+
+int fs_remove_temporaries(int dirfd) {
+        int fd = fs_open_directory(dirfd, "", false);
+        DIR *directory;
+
+        if (fd < 0)
+                return fd;
+        directory = fdopendir(fd);
+        if (!directory) {
+                int r = negative_errno();
+
+                close_fd(fd);
+                return r;
+        }
+        for (struct dirent *dirent; (dirent = readdir(directory));)
+                if (startswith(dirent->d_name, TEMPORARY_PREFIX))
+                        (void) unlinkat(dirfd, dirent->d_name, 0);
+        (void) closedir(directory);
+        return 0;
 }
 
 int fs_open_parent(int dirfd, const char *path, bool create, const char **ret_name) {

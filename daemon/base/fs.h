@@ -22,6 +22,14 @@ int fs_read_fd(int fd, size_t max, char **ret_data, size_t *ret_size);
  * Blocks on the disk: not for the event loop except at start and stop. */
 int fs_write_file_durably(int dirfd, const char *name, const void *data, size_t size, mode_t mode);
 
+/* The same, with the temporary file in another directory of the file system, so that what an interruption leaves of it is
+ * not beside the file. */
+int fs_write_file_durably_through(
+        int temporary_fd, int dirfd, const char *name, const void *data, size_t size, mode_t mode);
+
+/* Removes the temporary files that an interruption has left; nobody may be writing to the directory. */
+int fs_remove_temporaries(int dirfd);
+
 /* Writes everything or fails. */
 int fs_write_all(int fd, const void *data, size_t size);
 

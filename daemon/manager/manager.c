@@ -115,6 +115,7 @@ static int apply_settings(Manager *manager, const Settings *settings) {
         keys_fd = fs_open_directory(manager->state_fd, "keys", true);
         if (keys_fd < 0)
                 return keys_fd;
+        (void) fs_remove_temporaries(keys_fd);
         r = keys_new(manager->fetcher, keys_fd, settings, &keys);
         if (r >= 0)
                 r = fetcher_set_options(manager->fetcher, &options);
@@ -148,6 +149,7 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
         listings_fd = fs_open_directory(manager->state_fd, "listings", true);
         if (listings_fd < 0)
                 return listings_fd;
+        (void) fs_remove_temporaries(listings_fd);
         r = offload_new(manager->event, OFFLOAD_THREADS, &manager->offload);
         if (r >= 0)
                 r = fetcher_new(manager->event, &fetcher, &manager->fetcher);
@@ -196,6 +198,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
                         strerror(-manager->state_fd));
                 return manager->state_fd;
         }
+        (void) fs_remove_temporaries(manager->state_fd);
         r = config_load(options->configuration_directories, &config);
         if (r < 0)
                 return r;
