@@ -1,5 +1,6 @@
 #include "job/check.h"
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/message-id.h"
 #include "base/text.h"
@@ -17,6 +18,7 @@ struct Check {
         size_t hostname; /* of the provider's documents being looked at */
         char *directory;
         StoreBatch *batch; /* documents to write */
+        char **stale;      /* documents to remove below this hostname, once the index does not name them */
         bool record_changed, index_stale;
         unsigned n_mended;
 };
@@ -25,6 +27,7 @@ static Check *check_free(Check *check) {
         if (!check)
                 return NULL;
         store_batch_free(check->batch);
+        strings_free(check->stale);
         free(check->directory);
         free(check);
         return NULL;
@@ -106,6 +109,47 @@ static void drop_missing_artifacts(Check *check, const StoreListEntry *entries, 
         }
 }
 
+/* The published version that the document shows; NULL for one that there is not, or not any more. */
+static const RecordVersion *find_shown(const Record *record, const char *document) {
+        _cleanup_free_ char *text = strndup(document, strlen(document) - strlen(".json"));
+        _cleanup_(version_freep) Version *version = NULL;
+        const RecordVersion *found = NULL;
+
+        if (text && version_parse(text, &version) >= 0)
+                found = record_find(record, version);
+        /* Equal versions may be written in different ways. */
+        return found && found->state == VERSION_PUBLISHED && streq(version_string(found->version), text)
+                       ? found
+                       : NULL;
+}
+
+/* What the record does not show must not be shown. */
+static int find_stale_documents(Check *check, const StoreListEntry *entries, size_t n_entries) {
+        int r = 0;
+
+        for (size_t i = 0; i < n_entries && r >= 0; i++) {
+                const char *name = entries[i].name;
+                _cleanup_free_ char *key = NULL;
+
+                if (!endswith(name, ".json") || streq(name, "index.json") || streq(name, RECORD_FILE) ||
+                        find_shown(check->package->record, name))
+                        continue;
+                text_set(&key, "%s/%s", check->directory, name);
+                check->n_mended++;
+                r = key ? strings_append(&check->stale, key) : -ENOMEM;
+        }
+        return r;
+}
+
+static int remove_stale_documents(Check *check) {
+        int r = 0;
+
+        for (char **key = check->stale; key && *key && r >= 0; key++)
+                r = store_batch_delete(check->batch, *key);
+        check->stale = strings_free(check->stale);
+        return r;
+}
+
 /* A document of another size is not what the record says; one of the same size is, as each is written whole. */
 static int check_version_documents(Check *check, const StoreListEntry *entries, size_t n_entries) {
         const Record *record = check->package->record;
@@ -120,12 +164,9 @@ static int check_version_documents(Check *check, const StoreListEntry *entries, 
                 if (!name)
                         return -ENOMEM;
                 text_set(&key, "%s/%s", check->directory, name);
-                entry = find_entry(entries, n_entries, name);
-                if (version->state != VERSION_PUBLISHED) {
-                        if (entry && key)
-                                r = store_batch_delete(check->batch, key);
+                if (version->state != VERSION_PUBLISHED)
                         continue;
-                }
+                entry = find_entry(entries, n_entries, name);
                 text = publish_version_text(&check->target, check->hostname, version);
                 if (!text || !key)
                         return -ENOMEM;
@@ -187,10 +228,12 @@ static void on_index(int r, const StoreObject *object, void *userdata) {
         text_set(&key, "%s/index.json", check->directory);
         if (!text || !key)
                 r = -ENOMEM;
-        else if (r == -ENOENT || r == -EFBIG || (r >= 0 && !streq(object->data, text))) {
+        else if (r == -ENOENT || r == -EFBIG || r == -ELOOP || (r >= 0 && !streq(object->data, text))) {
                 check->n_mended++;
                 r = store_batch_put(check->batch, key, text, strlen(text), NULL);
         }
+        if (r >= 0)
+                r = remove_stale_documents(check);
         if (r >= 0) {
                 check->hostname++;
                 r = check_hostname(check);
@@ -213,6 +256,8 @@ static void on_listed(int r, const StoreListEntry *entries, size_t n_entries, vo
                 r = check_commit(check);
         else if (r >= 0) {
                 r = check_version_documents(check, entries, n_entries);
+                if (r >= 0)
+                        r = find_stale_documents(check, entries, n_entries);
                 text_set(&key, "%s/index.json", check->directory);
                 if (r >= 0)
                         r = key ? store_get(check->package->store, key, INDEX_SIZE_MAX, on_index, check)
@@ -236,6 +281,7 @@ static int check_hostname(Check *check) {
 }
 
 int check_start(const JobContext *context, Package *package, CheckDone done, void *userdata, Check **ret) {
+        _cleanup_free_ char *record = package_key(package, RECORD_FILE);
         Check *check = calloc(1, sizeof(Check));
         int r;
 
@@ -249,6 +295,9 @@ int check_start(const JobContext *context, Package *package, CheckDone done, voi
                 .target = commit_target(package, context->settings),
         };
         r = store_batch_new(&check->batch);
+        /* Another daemon may know more by the time that everything has been looked at. */
+        if (r >= 0)
+                r = record ? store_batch_expect(check->batch, record, package->record_revision) : -ENOMEM;
         if (r >= 0)
                 r = check_hostname(check);
         if (r < 0) {

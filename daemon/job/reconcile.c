@@ -11,6 +11,8 @@
 
 /* Versions of one package that are under way at once; the fetcher and the workers have limits of their own. */
 #define TASKS_MAX 16U
+/* How often another daemon may come first before that is a failure. */
+#define RESTARTS_MAX 10U
 
 struct Reconcile {
         const JobContext *context;
@@ -31,6 +33,7 @@ struct Reconcile {
         size_t next_item;
         VersionTask *tasks[TASKS_MAX];
         size_t n_tasks;
+        unsigned n_restarts;
         VersionYield *ready; /* waiting for the store */
         size_t n_ready;
         VersionYield *committing; /* given to the store */
@@ -45,6 +48,15 @@ static void yields_free(VersionYield **yields, size_t *n_yields) {
         free(*yields);
         *yields = NULL;
         *n_yields = 0;
+}
+
+/* Also gives back the space that they take: who cannot be written now is fetched anew. */
+static void yields_discard(Reconcile *reconcile, VersionYield **yields, size_t *n_yields) {
+        for (size_t i = 0; i < *n_yields; i++)
+                for (size_t j = 0; j < (*yields)[i].n_files; j++)
+                        (void) unlinkat(
+                                reconcile->package->store->staging_fd, (*yields)[i].files[j].staged, 0);
+        yields_free(yields, n_yields);
 }
 
 static void reconcile_free(Reconcile *reconcile) {
@@ -199,12 +211,30 @@ static void reconcile_fail_for_good(Reconcile *reconcile, const char *reason) {
         reconcile_finish(reconcile);
 }
 
+static int load_record(Reconcile *reconcile);
+
+/* Somebody else has changed the record: nothing that is under way fits it any more, and everything is judged anew. */
+static int start_over(Reconcile *reconcile) {
+        log_info("%s: the record was changed by somebody else, looking again", reconcile->package->name);
+        reconcile->releases = release_list_free(reconcile->releases);
+        reconcile->plan = plan_free(reconcile->plan);
+        reconcile->next_item = 0;
+        return load_record(reconcile);
+}
+
 static void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error) {
         _cleanup_free_ char *message = NULL;
 
+        for (size_t i = 0; i < reconcile->n_tasks; i++)
+                version_task_cancel(reconcile->tasks[i]);
+        reconcile->n_tasks = 0;
+        yields_discard(reconcile, &reconcile->ready, &reconcile->n_ready);
+        yields_discard(reconcile, &reconcile->committing, &reconcile->n_committing);
         /* What is in memory may be ahead of the store. */
         reconcile->package->record = record_free(reconcile->package->record);
         reconcile->package->checked = false;
+        if (error == -ESTALE && reconcile->n_restarts++ < RESTARTS_MAX && start_over(reconcile) >= 0)
+                return;
         text_set(&message, "%s: %s", what, strerror(-error));
         reconcile_fail(reconcile, false, 0, strempty(message));
 }
@@ -293,11 +323,6 @@ static void on_committed(int r, const char *key, const char *revision, void *use
                 text_set(&what,
                         r == -ESTALE ? "%s was changed by somebody else" : "cannot write %s to the store",
                         key);
-                yields_free(&reconcile->committing, &reconcile->n_committing);
-                /* Nothing that is under way fits the record any more. */
-                for (size_t i = 0; i < reconcile->n_tasks; i++)
-                        version_task_cancel(reconcile->tasks[i]);
-                reconcile->n_tasks = 0;
                 package_clear_statuses(reconcile->package);
                 reconcile_fail_locally(reconcile, strempty(what), r);
                 return;

@@ -7,6 +7,7 @@ typedef enum StoreStepType {
         STORE_STEP_PUT_FILE,
         STORE_STEP_PUT,
         STORE_STEP_DELETE,
+        STORE_STEP_EXPECT,
         STORE_STEP_BARRIER,
 } StoreStepType;
 
@@ -16,7 +17,7 @@ typedef struct StoreStep {
         char *staged; /* put file */
         char *data;   /* put */
         size_t size;
-        char *revision; /* put: NULL, "" or a revision */
+        char *revision; /* put: NULL, "" or a revision; expect: "" or a revision */
 } StoreStep;
 
 struct StoreBatch {

@@ -12,6 +12,7 @@
 #include "store/batch.h"
 
 #define STAGING_DIRECTORY ".staging"
+#define STAGING_DIRECTORIES_MAX 16U
 /* What nobody has continued for so long is not going to be. */
 #define STAGING_AGE_MAX_SEC (7 * 24 * 3600)
 #define LIST_ENTRIES_MAX 200000U
@@ -50,6 +51,7 @@ typedef struct Request {
         StoreCommitDone commit_done;
         StoreBatch *batch;
         int staging_fd;
+        int lock_fd; /* the directory of the objects whose revisions the batch names */
         char *failed_key;
         char revision[STORE_REVISION_SIZE];
 } Request;
@@ -59,6 +61,7 @@ static Request *request_free(Request *request) {
                 return NULL;
         close_fd(request->fd);
         close_fd(request->staging_fd);
+        close_fd(request->lock_fd);
         free(request->key);
         free(request->object.data);
         for (size_t i = 0; i < request->n_entries; i++)
@@ -77,9 +80,8 @@ static int request_new(FileSystemStore *store, const char *key, void *userdata, 
 
         if (!request)
                 return -ENOMEM;
-        request->staging_fd = -EBADF;
+        request->staging_fd = request->lock_fd = -EBADF;
         request->userdata = userdata;
-        /* Opened anew, not duplicated: a lock on it must not be shared with other requests. */
         request->fd = fs_open_directory(store->fd, "", false);
         if (request->fd < 0)
                 return request->fd;
@@ -244,30 +246,38 @@ static int check_revision(int dirfd, const char *name, const char *expected) {
         return streq(revision, expected) ? 0 : -ESTALE;
 }
 
+/* Other daemons on the same directory take the same lock; it is held until the batch ends, and goes with its descriptor. */
+static int lock_directory(Request *request, int dirfd) {
+        if (request->lock_fd >= 0)
+                return 0;
+        request->lock_fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
+        return request->lock_fd < 0 || flock(request->lock_fd, LOCK_EX) < 0 ? negative_errno() : 0;
+}
+
+static int expect_revision(Request *request, const StoreStep *step, int dirfd, const char *name) {
+        int r = lock_directory(request, dirfd);
+
+        return r < 0 ? r : check_revision(dirfd, name, step->revision);
+}
+
 static int put_document(Request *request, const StoreStep *step, int dirfd, const char *name) {
         int r;
 
         if (step->revision) {
-                /* Another daemon on the same directory takes the same lock; it goes with the descriptor. */
-                if (flock(request->fd, LOCK_EX) < 0)
-                        return negative_errno();
-                r = check_revision(dirfd, name, step->revision);
+                r = expect_revision(request, step, dirfd, name);
                 if (r < 0)
                         return r;
-        }
-        r = fs_write_file_durably(dirfd, name, step->data, step->size, 0644);
-        if (step->revision) {
-                (void) flock(request->fd, LOCK_UN);
                 sha256_hex_of(step->data, step->size, request->revision);
         }
-        return r;
+        return fs_write_file_durably_through(request->staging_fd, dirfd, name, step->data, step->size, 0644);
 }
 
 static int commit_step(Request *request, const StoreStep *step) {
         _cleanup_close_ int dirfd = -EBADF;
+        bool create = step->type == STORE_STEP_PUT || step->type == STORE_STEP_PUT_FILE;
         const char *name;
 
-        dirfd = fs_open_parent(request->fd, step->key, step->type != STORE_STEP_DELETE, &name);
+        dirfd = fs_open_parent(request->fd, step->key, create, &name);
         if (dirfd < 0)
                 return step->type == STORE_STEP_DELETE && dirfd == -ENOENT ? 0 : dirfd;
 
@@ -278,6 +288,8 @@ static int commit_step(Request *request, const StoreStep *step) {
                 return put_document(request, step, dirfd, name);
         case STORE_STEP_DELETE:
                 return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? negative_errno() : 0;
+        case STORE_STEP_EXPECT:
+                return expect_revision(request, step, dirfd, name);
         case STORE_STEP_BARRIER:
                 break;
         }
@@ -297,14 +309,15 @@ static int commit_work(void *userdata) {
                         continue;
                 }
                 r = commit_step(request, step);
-                if (r >= 0)
+                if (r >= 0 && step->type != STORE_STEP_EXPECT)
                         r = touch_directory(&touched, step->key);
-                else
+                else if (r < 0)
                         request->failed_key = strdup(step->key);
         }
         if (r >= 0)
                 r = sync_directories(request->fd, &touched);
         strings_free(touched.paths);
+        request->lock_fd = close_fd(request->lock_fd);
         return r;
 }
 
@@ -386,6 +399,37 @@ static int clean_staging(int staging_fd) {
         return 0;
 }
 
+/* Daemons that share the directory must not write to each other's unfinished files: each holds one staging directory by a
+ * lock that ends with it. What nobody holds is cleaned. */
+static int open_staging(int root_fd) {
+        _cleanup_close_ int own = -EBADF;
+        int r;
+
+        for (unsigned i = 1; i <= STAGING_DIRECTORIES_MAX; i++) {
+                _cleanup_close_ int fd = -EBADF;
+                char name[32] = STAGING_DIRECTORY;
+
+                if (i > 1)
+                        (void) snprintf(name, sizeof(name), STAGING_DIRECTORY "-%u", i);
+                fd = fs_open_directory(root_fd, name, own < 0);
+                if (fd == -ENOENT)
+                        continue;
+                if (fd < 0)
+                        return fd;
+                if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                        if (errno == EWOULDBLOCK)
+                                continue;
+                        return negative_errno();
+                }
+                r = clean_staging(fd);
+                if (r < 0)
+                        return r;
+                if (own < 0)
+                        own = TAKE_FD(fd);
+        }
+        return own < 0 ? -EBUSY : TAKE_FD(own);
+}
+
 int file_system_store_open(Offload *offload, const char *directory, Store **ret, char **ret_error) {
         _cleanup_(store_freep) Store *base = NULL;
         FileSystemStore *store = calloc(1, sizeof(FileSystemStore));
@@ -405,10 +449,8 @@ int file_system_store_open(Offload *offload, const char *directory, Store **ret,
 
         store->fd = fs_open_root(directory, true);
         if (store->fd >= 0)
-                base->staging_fd = fs_open_directory(store->fd, STAGING_DIRECTORY, true);
-        r = store->fd < 0          ? store->fd
-            : base->staging_fd < 0 ? base->staging_fd
-                                   : clean_staging(base->staging_fd);
+                base->staging_fd = open_staging(store->fd);
+        r = store->fd < 0 ? store->fd : base->staging_fd;
         if (r < 0) {
                 text_set(ret_error, "cannot open the store %s: %s", directory, strerror(-r));
                 return r;

@@ -1,5 +1,5 @@
-/* A store in a directory: objects are files below it, the staging directory is ".staging" in it, so that committing an
- * artifact is a rename. */
+/* A store in a directory: objects are files below it, the staging directory is ".staging" in it (".staging-2" and
+ * so on for further daemons on the same directory), so that committing an artifact is a rename. */
 #pragma once
 
 #include "store/store.h"

@@ -148,10 +148,27 @@ int store_batch_delete(StoreBatch *batch, const char *key) {
         return batch_add(batch, step);
 }
 
+int store_batch_expect(StoreBatch *batch, const char *key, const char *revision) {
+        StoreStep step;
+        int r;
+
+        r = step_new(STORE_STEP_EXPECT, key, &step);
+        if (r >= 0)
+                r = string_assign(&step.revision, revision);
+        if (r < 0) {
+                step_clear(&step);
+                return r;
+        }
+        return batch_add(batch, step);
+}
+
 int store_batch_barrier(StoreBatch *batch) {
         return batch_add(batch, (StoreStep) { .type = STORE_STEP_BARRIER });
 }
 
 bool store_batch_is_empty(const StoreBatch *batch) {
-        return batch->n_steps == 0;
+        for (size_t i = 0; i < batch->n_steps; i++)
+                if (batch->steps[i].type != STORE_STEP_EXPECT && batch->steps[i].type != STORE_STEP_BARRIER)
+                        return false;
+        return true;
 }

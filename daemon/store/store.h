@@ -71,7 +71,9 @@ int store_list(Store *store, const char *prefix, StoreListDone done, void *userd
 int store_open_object(Store *store, const char *key);
 
 /* A batch is a list of steps that are done in order. What comes before a barrier is durable before anything behind it
- * is begun; each step replaces or removes a whole object. */
+ * is begun; each step replaces or removes a whole object. From its first step that names a revision on, the batch excludes
+ * the other batches that name revisions in the same directory, where the backend can: documents follow their records in
+ * one order. */
 int store_batch_new(StoreBatch **ret);
 StoreBatch *store_batch_free(StoreBatch *batch);
 DEFINE_CLEANUP(StoreBatch *, store_batch_free)
@@ -81,7 +83,10 @@ int store_batch_put_file(StoreBatch *batch, const char *key, const char *staged)
 /* Writes a document. `revision`: NULL whatever is there, "" only if nothing is there, else only if that is there. */
 int store_batch_put(StoreBatch *batch, const char *key, const char *data, size_t size, const char *revision);
 int store_batch_delete(StoreBatch *batch, const char *key); /* nothing there is fine */
+/* Goes on only if that revision is there. */
+int store_batch_expect(StoreBatch *batch, const char *key, const char *revision);
 int store_batch_barrier(StoreBatch *batch);
+/* Whether it changes nothing. */
 bool store_batch_is_empty(const StoreBatch *batch);
 
 int store_commit(Store *store, StoreBatch **batch, StoreCommitDone done, void *userdata);
