@@ -30,23 +30,30 @@ def tar_hash1(data):
         return hash1([(entry.name, archive.extractfile(entry).read()) for entry in archive if not entry.isdir()])
 
 
-def check_mirror(store):
+def check_document(store, path):
+    """Every archive that the document names is there and is what it says; returns the platforms."""
+    archives = json.loads(path.read_text())["archives"]
+    for platform, archive in archives.items():
+        file = (path.parent / archive["url"]).resolve()
+        assert file.is_relative_to(store.resolve())
+        data = file.read_bytes()
+        assert set(archive["hashes"]) == {f"zh:{sha256(data)}", zip_hash1(data)}, f"{path} {platform}"
+    return sorted(archives)
+
+
+def check_mirror(store, settled):
     """Every document of the network mirror, below every hostname; returns {type: {version: platforms}}."""
     shown = {}
     for hostname in HOSTNAMES:
-        for index in (store / "providers" / hostname).glob("*/*/index.json"):
-            versions = json.loads(index.read_text())["versions"]
-            found = {}
-            for version in versions:
-                document = json.loads((index.parent / f"{version}.json").read_text())
-                for platform, archive in document["archives"].items():
-                    path = (index.parent / archive["url"]).resolve()
-                    assert path.is_relative_to(store.resolve())
-                    data = path.read_bytes()
-                    expected = {f"zh:{sha256(data)}", zip_hash1(data)}
-                    assert set(archive["hashes"]) == expected, f"{hostname} {version} {platform}"
-                found[version] = sorted(document["archives"])
-            assert shown.setdefault(index.parent.name, found) == found, "the hostnames disagree"
+        for directory in (store / "providers" / hostname).glob("*/*"):
+            files = [path for path in directory.glob("*.json") if path.name not in ("index.json", "record.json")]
+            found = {path.name.removesuffix(".json"): check_document(store, path) for path in files}
+            index = directory / "index.json"
+            versions = json.loads(index.read_text())["versions"] if settled or index.exists() else {}
+            assert set(versions) <= set(found), f"{index} names what is not there"
+            if settled:
+                assert set(versions) == set(found), f"{directory} has documents that its index does not name"
+                assert shown.setdefault(directory.name, found) == found, "the hostnames disagree"
     return shown
 
 
@@ -54,6 +61,8 @@ def check_records(store):
     """Every artifact that a record names is there and is what the record says."""
     for record in store.rglob("record.json"):
         for version in json.loads(record.read_text())["versions"].values():
+            if version["state"] == "pruning":
+                continue
             for artifact in version["artifacts"].values():
                 data = (record.parent / artifact["file"]).read_bytes()
                 assert (len(data), sha256(data)) == (artifact["size"], artifact["sha256"]), artifact["file"]
@@ -61,6 +70,7 @@ def check_records(store):
                 assert hash_of(data) == artifact["h1"], artifact["file"]
 
 
-def check(store):
+def check(store, settled=True):
+    """`settled`: nothing is under way and nothing was interrupted, so that the documents say all and the same."""
     check_records(store)
-    return check_mirror(store)
+    return check_mirror(store, settled)
