@@ -106,7 +106,7 @@ def run_until_killed(daemon, call, number):
     killed = daemon.run("sync", "--wait").returncode != 0
     if killed:
         assert daemon.process.wait(30) == -signal.SIGKILL
-        wait_for(lambda: not daemon.children(), 10, "the end of the workers")
+        wait_for(lambda: not daemon.workers(), 10, "the end of the workers")
     daemon.kill()
     return killed
 
