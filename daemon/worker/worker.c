@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/list.h"
+#include "base/offload.h"
 #include "base/text.h"
 #include "worker/protocol.h"
 
@@ -19,8 +20,9 @@
 
 typedef enum JobState {
         JOB_QUEUED,   /* waits for a place */
+        JOB_STARTING, /* a thread is making its process */
         JOB_RUNNING,  /* has a process */
-        JOB_ENDING,   /* forgotten by its owner, the killed process is still to be reaped; keeps its place */
+        JOB_ENDING, /* forgotten by its owner, the killed process is still to be made or reaped; keeps its place */
         JOB_FINISHED, /* has its report, `done` is to be called */
         JOB_DONE,     /* in no list: `done` has been called, the object goes when that returns */
 } JobState;
@@ -49,9 +51,10 @@ struct WorkerPool {
         sd_event *event;
         sd_event_source
                 *defer_source; /* starts jobs and hands out reports, in turns of the loop of its own */
+        Offload *starter;      /* one thread that makes the processes */
         char *program;
         WorkerLimits limits;
-        JobList queued, running /* and ending */, finished;
+        JobList queued, running /* and starting, and ending */, finished;
         unsigned n_running;
         bool closing;
 };
@@ -293,14 +296,83 @@ static int job_watch(WorkerJob *job) {
         return r;
 }
 
-/* Gives a queued job its process; on failure the job is finished with the reason. */
+/* The process of a job that has been cancelled meanwhile is killed, but watched like the others. */
+static int job_adopt_process(WorkerJob *job, int pidfd) {
+        int r;
+
+        job->pidfd = pidfd;
+        if (job->state == JOB_ENDING)
+                job_signal(job, SIGKILL);
+        else
+                job->state = JOB_RUNNING;
+        r = job_watch(job);
+        if (r < 0) {
+                siginfo_t info;
+
+                /* Without a source nobody would reap it: do it here; a process that has hardly begun ends at once. */
+                job_signal(job, SIGKILL);
+                (void) waitid(P_PIDFD, (id_t) job->pidfd, &info, WEXITED);
+                job_fail(job, "cannot watch the worker: %s", strerror(-r));
+        }
+        return r;
+}
+
+/* The parent is stopped until its child has had the processor and called exec, on a busy machine for milliseconds, and
+ * the loop must not be. A launch owns itself; its job is in the pool at least until the thread comes back. */
+typedef struct Launch {
+        WorkerJob *job;
+        int socket; /* the end of the worker */
+        int pidfd;
+} Launch;
+
+static int launch_work(void *userdata) {
+        Launch *launch = userdata;
+
+        return spawn(launch->job->pool->program, launch->socket, &launch->pidfd);
+}
+
+static void launch_done(int result, void *userdata) {
+        _cleanup_free_ Launch *launch = userdata;
+        WorkerJob *job = launch->job;
+        WorkerPool *pool = job->pool;
+        int r = result;
+
+        close_fd(launch->socket);
+        if (r < 0)
+                job_fail(job, "cannot start %s: %s", pool->program, strerror(-r));
+        else
+                r = job_adopt_process(job, launch->pidfd);
+        if (r >= 0)
+                return;
+        if (job->state == JOB_ENDING) {
+                job_unlink(job);
+                job_free(job);
+                pool_wake(pool);
+        } else
+                job_finish(job);
+}
+
+static int launch_start(WorkerJob *job, int socket) {
+        Launch *launch = malloc(sizeof(Launch));
+        int r;
+
+        if (!launch)
+                return -ENOMEM;
+        *launch = (Launch) { .job = job, .socket = socket, .pidfd = -EBADF };
+        r = offload_run(job->pool->starter, launch_work, launch_done, launch);
+        if (r < 0)
+                free(launch);
+        return r;
+}
+
+/* Sends a queued job its descriptors and has its process made; on failure it is finished with the reason. */
 static void job_start(WorkerJob *job) {
         WorkerPool *pool = job->pool;
         _cleanup_close_ int theirs = -EBADF;
         int pair[2], r;
 
         job_unlink(job);
-        job_link(job, JOB_RUNNING);
+        job_link(job, JOB_STARTING);
         job->timeout_usec = pool->limits.timeout_usec;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -318,23 +390,13 @@ static void job_start(WorkerJob *job) {
                 job_finish(job);
                 return;
         }
-        r = spawn(pool->program, theirs, &job->pidfd);
+        r = launch_start(job, theirs);
         if (r < 0) {
                 job_fail(job, "cannot start %s: %s", pool->program, strerror(-r));
                 job_finish(job);
                 return;
         }
-        r = job_watch(job);
-        if (r < 0) {
-                siginfo_t info;
-
-                /* Without a source nobody would reap it: do it here; a process that has hardly begun ends at once. */
-                job_signal(job, SIGKILL);
-                (void) waitid(P_PIDFD, (id_t) job->pidfd, &info, WEXITED);
-                job_fail(job, "cannot watch the worker: %s", strerror(-r));
-                job_finish(job);
-                return;
-        }
+        TAKE_FD(theirs);
 
         WorkerRequest kept = { .kind = job->request.kind, .hash_file = job->request.hash_file };
         worker_request_close(&job->request);
@@ -377,6 +439,9 @@ int worker_pool_new(sd_event *event, const char *program, const WorkerLimits *li
         if (!pool->program)
                 return -ENOMEM;
 
+        r = offload_new(event, 1, &pool->starter);
+        if (r < 0)
+                return r;
         r = sd_event_add_defer(event, &pool->defer_source, on_defer, pool);
         if (r < 0)
                 return r;
@@ -413,6 +478,8 @@ WorkerPool *worker_pool_free(WorkerPool *pool) {
         if (!pool)
                 return NULL;
         pool->closing = true;
+        /* From here on no job is starting. */
+        pool->starter = offload_free(pool->starter);
 
         /* Callbacks may cancel other jobs, so each turn looks at the lists anew. */
         for (;;) {
@@ -504,7 +571,7 @@ int worker_pool_submit(
 WorkerJob *worker_job_cancel(WorkerJob *job) {
         if (!job || job->state == JOB_ENDING || job->state == JOB_DONE)
                 return NULL;
-        if (job->state == JOB_RUNNING) {
+        if (job->state == JOB_STARTING || job->state == JOB_RUNNING) {
                 /* SIGKILL at once: nobody wants its result. The place is free when the process is gone. */
                 job_signal(job, SIGKILL);
                 job->timer_source = sd_event_source_disable_unref(job->timer_source);
