@@ -564,16 +564,22 @@ static void forget_failures(Reconcile *reconcile) {
         }
 }
 
+static void note_state(
+        Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
+        (void) package_set_status(reconcile->package, version, state, reason);
+        tell_version(reconcile, version, state, reason);
+}
+
 /* Shows what is wanted but not there yet. */
 static void note_planned(Reconcile *reconcile) {
         for (size_t i = 0; i < reconcile->plan->n_items; i++) {
                 const PlanItem *item = &reconcile->plan->items[i];
+                const VersionStatus *known = package_find_status(reconcile->package, item->version);
 
                 if (item_is_to_fetch(item))
-                        (void) package_set_status(reconcile->package, item->version, VERSION_PLANNED, NULL);
-                else if (item->action == PLAN_WITHDRAW)
-                        (void) package_set_status(
-                                reconcile->package, item->version, VERSION_WITHDRAWN, item->reason);
+                        note_state(reconcile, item->version, VERSION_PLANNED, NULL);
+                else if (item->action == PLAN_WITHDRAW && (!known || known->state != VERSION_WITHDRAWN))
+                        note_state(reconcile, item->version, VERSION_WITHDRAWN, item->reason);
         }
 }
 

@@ -40,7 +40,7 @@ static void log_version_state(const JobEvent *event) {
         const char *state = version_state_to_string(event->state);
 
         /* What ends somewhere has had an entry of its own. */
-        if (event->state > VERSION_STORING)
+        if (event->state > VERSION_STORING && event->state != VERSION_WITHDRAWN)
                 return;
         log_entry(LOG_DEBUG, MESSAGE_VERSION_STATE,
                 &(LogContext) { .depot = package_depot(event->package),
