@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -39,7 +40,7 @@ class Daemon:
         self.log = directory / "log"
         self.arguments = []  # of opendepotd, beside the directories
         self.process = None
-        self.session = None
+        self.worker = BUILD / "daemon/opendepot-worker"
         self.configure(**more)
 
     @property
@@ -80,7 +81,7 @@ class Daemon:
             f"--config-directory={self.configuration}",
             f"--state-directory={self.state}",
             f"--runtime-directory={self.runtime}",
-            f"--worker={BUILD / 'daemon/opendepot-worker'}",
+            f"--worker={self.worker}",
             *self.arguments,
         ]
 
@@ -90,18 +91,24 @@ class Daemon:
             self.process = subprocess.Popen(
                 [*prefix, *self.command()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self.session = self.process.pid
         return self
 
-    def children(self):
-        """The processes that it, or one that has ended, has started: workers and what they run."""
-        found = []
-        for entry in pathlib.Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-                if int(session) == self.session and int(entry.name) != self.session and state not in "ZX":
-                    found.append(int(entry.name))
-        return found
+    @contextlib.contextmanager
+    def own_worker(self):
+        """A worker program that no other daemon runs; gives a function that tells which of its processes are alive."""
+        self.worker = self.directory / "opendepot-worker"
+        shutil.copy2(BUILD / "daemon/opendepot-worker", self.worker)
+
+        def alive():
+            found = []
+            for link in pathlib.Path("/proc").glob("[0-9]*/exe"):
+                with contextlib.suppress(OSError):
+                    if os.readlink(link) == str(self.worker):
+                        found.append(int(link.parent.name))
+            return found
+
+        yield alive
+        self.worker.unlink()
 
     def answers(self):
         """Whether it listens; the process must not have ended."""
