@@ -391,7 +391,7 @@ static int clean_staging(int staging_fd) {
 
                 if (fstatat(staging_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
                         continue;
-                if (!(endswith(name, ".part") || endswith(name, ".meta")) ||
+                if (!S_ISREG(st.st_mode) || !(endswith(name, ".part") || endswith(name, ".meta")) ||
                         st.st_mtime < now - STAGING_AGE_MAX_SEC)
                         (void) unlinkat(staging_fd, name, 0);
         }
