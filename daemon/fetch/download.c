@@ -35,7 +35,8 @@ struct Download {
         Writer *writer;
         char *etag;   /* strong, of what is in the file; NULL: cannot be continued */
         bool resumed; /* what is in the file came from more than one answer */
-        int error;    /* of the staging directory */
+        bool restarted;
+        int error; /* of the staging directory */
 };
 
 static const FetchSink download_sink;
@@ -129,10 +130,13 @@ static void download_end_locally(Download *download, int error) {
 static int download_begin(Download *download);
 static int download_write(Download *download, const Sha256 *sha256, uint64_t size);
 
-/* Throws away what is there and fetches it whole. Returns false when even that cannot be started. */
+/* Throws away what is there and fetches it whole, but only once. Returns false when even that cannot be started. */
 static bool download_restart(Download *download) {
         Sha256 sha256;
 
+        if (download->restarted)
+                return false;
+        download->restarted = true;
         forget_meta(download);
         download->writer = writer_free(download->writer);
         download->resumed = false;
@@ -172,6 +176,11 @@ static void on_written(int r, uint64_t size, const char *sha256, void *userdata)
         download_end(download, &report);
 }
 
+/* Whether the next try asks for the rest of what is there. */
+static bool is_continuable(const Download *download) {
+        return download->etag && writer_size(download->writer) > 0;
+}
+
 static void on_transfer_done(const FetchResponse *response, void *userdata) {
         Download *download = userdata;
         DownloadReport report = {
@@ -194,7 +203,7 @@ static void on_transfer_done(const FetchResponse *response, void *userdata) {
                 return;
         }
         /* The server did not continue where it was asked to (a wrong Content-Range, or 416). */
-        if (download->resumed && (response->result == FETCH_ABORTED || response->status == 416) &&
+        if (is_continuable(download) && (response->result == FETCH_ABORTED || response->status == 416) &&
                 download_restart(download))
                 return;
         if (response->result == FETCH_ABORTED)
@@ -207,7 +216,7 @@ static void on_transfer_done(const FetchResponse *response, void *userdata) {
 static void on_try(void *userdata, uint64_t *ret_offset, const char **ret_if_range) {
         Download *download = userdata;
 
-        if (!download->etag || writer_size(download->writer) == 0)
+        if (!is_continuable(download))
                 return;
         *ret_offset = writer_size(download->writer);
         *ret_if_range = download->etag;
