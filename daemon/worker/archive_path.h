@@ -3,7 +3,8 @@
 
 #include "base/util.h"
 
-#define ARCHIVE_PATH_LENGTH_MAX 4095
+/* A client puts its own directory before the name, and both have to fit into PATH_MAX. */
+#define ARCHIVE_PATH_LENGTH_MAX 1024
 #define ARCHIVE_COMPONENT_LENGTH_MAX 255
 
 /* NULL if `path` is a plain relative path: components separated by single slashes, none of them "." or "..", no

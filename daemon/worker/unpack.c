@@ -16,6 +16,8 @@
 /* What an entry may take in the tar stream beside its content: headers, long names, padding. */
 #define TAR_OVERHEAD_MAX (4 * KIB)
 #define PAX_HEADER_SIZE_MAX (64 * KIB)
+/* Of a name that is refused: the reason behind it must not be cut off. */
+#define NAME_SHOWN_MAX 200U
 
 typedef struct Unpack {
         int scratch_fd;
@@ -52,11 +54,13 @@ void unpacked_done(Unpacked *unpacked) {
         tree_done(&unpacked->tree);
 }
 
-/* The refusal of an entry by its name in the archive, which may hold anything. */
+/* The refusal of an entry by its name in the archive, which may hold anything and be of any length. */
 static int refuse_entry(Unpack *unpack, const char *name, const char *reason) {
-        _cleanup_free_ char *printable = text_printable(name);
+        _cleanup_free_ char *start = strndup(name, NAME_SHOWN_MAX),
+                            *printable = start ? text_printable(start) : NULL;
 
-        return refuse(unpack->error, "\"%s\": %s", strempty(printable), reason);
+        return refuse(unpack->error, "\"%s%s\": %s", strempty(printable),
+                strlen(name) > NAME_SHOWN_MAX ? "..." : "", reason);
 }
 
 static int check_size(Unpack *unpack, const char *name, uint64_t size) {
