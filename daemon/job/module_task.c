@@ -78,6 +78,8 @@ static void on_repacked(const WorkerReport *report, void *userdata) {
         task->job = NULL;
         remove_staged(task, task->archive);
         if (report->result != WORKER_OK) {
+                remove_staged(task, task->repacked);
+                remove_staged(task, task->readme);
                 version_task_fail(
                         base, report->result == WORKER_REFUSED, 0, "%s", strempty(report->message));
                 version_task_finish(base);
