@@ -16,6 +16,7 @@ char *hashicorp_releases_url(const char *api_url, const char *product, const cha
 
         if (!encoded_product || !encoded_after)
                 return NULL;
+        static_assert(HASHICORP_PAGE_SIZE == 20);
         return url_join(api_url, "/v1/releases/", encoded_product, "?limit=20&license_class=oss",
                 after ? "&after=" : "", encoded_after);
 }

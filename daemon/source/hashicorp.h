@@ -4,6 +4,8 @@
 #include "base/util.h"
 #include "model/release.h"
 
+#define HASHICORP_PAGE_SIZE 20
+
 /* "<api>/v1/releases/<product>?limit=20&license_class=oss[&after=<cursor, percent-encoded>]" */
 char *hashicorp_releases_url(const char *api_url, const char *product, const char *after);
 /* "<releases>/<product>/<version>/<file>" */

@@ -153,7 +153,12 @@ static int parse_page(Listing *listing, const FetchResponse *response, ListingPa
                 if (r >= 0 && after) {
                         page->next = hashicorp_releases_url(listing->api_url, listing->product, after);
                         if (!page->next)
-                                r = -ENOMEM;
+                                return -ENOMEM;
+                        /* Whether a cursor's own instant is listed once more is not promised: then the last page is
+                         * short and leads to itself. */
+                        if (streq(page->next, listing->url) &&
+                                page->releases->n_releases + page->releases->n_skipped < HASHICORP_PAGE_SIZE)
+                                free(TAKE_PTR(page->next));
                 }
         }
         if (r < 0)
