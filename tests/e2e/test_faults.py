@@ -315,7 +315,7 @@ LATENCY = 0.1
 
 
 def peak(requests):
-    """How many were under way at the same time, at most. Until the latency is over, no client can have been answered."""
+    """How many were under way at the same time, at most. Before the latency is over nobody can have been answered."""
     events = [(r["time"], 1) for r in requests] + [(r["time"] + LATENCY, -1) for r in requests]
     now = most = 0
     for _, step in sorted(events):
