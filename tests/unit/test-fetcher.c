@@ -1,56 +1,4 @@
-#include "fetch/fetcher.h"
-
-#include <curl/curl.h>
-
-#include "http-server.h"
-#include "loop.h"
-
-#define SIZE_LIMIT (64 * KIB)
-
-/* What one transfer came to. */
-typedef struct Got {
-        unsigned n_done;
-        FetchResult result;
-        long status;
-        char *error, *etag, *link, *body;
-        size_t size;
-        uint64_t not_before_usec, finished_usec;
-        void (*then)(struct Got *got); /* called from the callback */
-        struct Got *other;
-        Transfer *transfer;
-} Got;
-
-static sd_event *event;
-static HttpServer *server;
-static Fetcher *fetcher;
-
-static void got_clear(Got *got) {
-        free(got->error);
-        free(got->etag);
-        free(got->link);
-        free(got->body);
-        *got = (Got) {};
-}
-
-static void on_done(const FetchResponse *response, void *userdata) {
-        Got *got = userdata;
-
-        got->n_done++;
-        got->transfer = NULL;
-        got->finished_usec = clock_boottime_usec();
-        got->result = response->result;
-        got->status = response->status;
-        got->not_before_usec = response->not_before_usec;
-        got->size = response->body->size;
-        check_int(string_assign(&got->error, response->error), 0);
-        check_int(string_assign(&got->etag, response->etag), 0);
-        check_int(string_assign(&got->link, response->link), 0);
-        check_int(string_assign(&got->body, response->body->data), 0);
-        check(!response->error == (response->result == FETCH_OK || response->result == FETCH_NOT_MODIFIED ||
-                                          response->result == FETCH_ABORTED));
-        if (got->then)
-                got->then(got);
-}
+#include "fetching.h"
 
 /* One answer for each path; what needs more has a function of its own. */
 
@@ -59,11 +7,8 @@ static bool answer_short(const HttpRequest *request) {
         return false;
 }
 
-/* "/stalled-body" sends a little, which libcurl counts for some seconds. */
 static bool answer_stalled(const HttpRequest *request) {
         http_send_text(request, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
-        if (endswith(request->path, "-body"))
-                http_send_text(request, "only this");
         http_wait_for_gate(request);
         return false;
 }
@@ -182,8 +127,6 @@ static bool answer_range(const HttpRequest *request) {
                 return http_reply_text(request, "206 Partial", "Content-Range: bytes 4-9/10\r\n", "456789");
         if (streq(request->path, "/range/unnamed"))
                 return http_reply_text(request, "206 Partial", NULL, "56789");
-        if (streq(request->path, "/range/piece"))
-                return http_reply_text(request, "206 Partial", "Content-Range: bytes 5-6/10\r\n", "56");
         if (streq(request->path, "/range/large"))
                 return http_reply_text(
                         request, "206 Partial", "Content-Range: bytes 5-9/10000000\r\n", "56789");
@@ -207,7 +150,7 @@ static bool answer(const HttpRequest *request, void *userdata) {
                 return answer_headers(request);
         if (streq(path, "/short"))
                 return answer_short(request);
-        if (startswith(path, "/stalled"))
+        if (streq(path, "/stalled"))
                 return answer_stalled(request);
         if (streq(path, "/chunked"))
                 return answer_chunked(request);
@@ -231,26 +174,6 @@ static bool answer(const HttpRequest *request, void *userdata) {
                        : request->n == 2 ? answer_short(request)
                                          : http_reply_text(request, "200 OK", NULL, "at last");
         return http_reply_text(request, "404 Not Found", NULL, "");
-}
-
-static Transfer *start(unsigned host, const char *path, FetchRequest request, Got *got) {
-        _cleanup_free_ char *url = http_server_url(server, host, path);
-
-        request.url = url;
-        request.on_done = on_done;
-        request.userdata = got;
-        if (request.size_max == 0)
-                request.size_max = SIZE_LIMIT;
-        check_int(fetcher_start(fetcher, &request, &got->transfer), 0);
-        check_int(got->n_done, 0);
-        return got->transfer;
-}
-
-static void fetch(unsigned host, const char *path, FetchRequest request, Got *got) {
-        got_clear(got);
-        start(host, path, request, got);
-        LOOP_UNTIL(event, got->n_done > 0);
-        check_int(got->n_done, 1);
 }
 
 static void check_fetch(unsigned host, const char *path, FetchResult result, long status) {
@@ -600,190 +523,9 @@ static void test_range(void) {
         fetch_sink("/range/beyond", 5, 0, 0, &sink);
         check_int(sink.got.result, FETCH_REFUSED);
         check_int(sink.got.status, 416);
-
-        /* Less than the rest is not the rest. */
-        fetch_sink("/range/piece", 5, 0, 0, &sink);
-        check_int(sink.got.result, FETCH_UNAVAILABLE);
         got_clear(&sink.got);
         buffer_clear(&sink.data);
         free(sink.etag);
-}
-
-/* The queue */
-
-static void set_options(unsigned parallel, unsigned parallel_per_host) {
-        check_int(fetcher_set_options(fetcher,
-                          &(FetcherOptions) {
-                                  .parallel = parallel,
-                                  .parallel_per_host = parallel_per_host,
-                                  .connect_timeout_usec = 5 * USEC_PER_SEC,
-                                  .stall_timeout_usec = USEC_PER_SEC,
-                                  .user_agent = "test/1",
-                          }),
-                0);
-}
-
-/* Ten of one host and ten of another; returns how many were answered at once at most. */
-static unsigned most_at_once(unsigned parallel, unsigned parallel_per_host, bool serial) {
-        unsigned most = 0, n_done = 0, expected;
-        Got got[20] = {};
-
-        set_options(parallel, parallel_per_host);
-        http_server_set_gate(server, false);
-        http_server_forget(server);
-        for (size_t i = 0; i < ELEMENTSOF(got); i++)
-                start(180 + (unsigned) i % 2, "/held", (FetchRequest) { .serial = serial }, &got[i]);
-        check_int(fetcher_n_queued(fetcher), ELEMENTSOF(got));
-        expected = MIN_OF(parallel, 2 * (serial ? 1 : parallel_per_host));
-        LOOP_UNTIL(event, http_server_n_answering(server, NULL) >= expected);
-        loop_run_for(event, 100 * USEC_PER_MSEC);
-        check_int(fetcher_n_running(fetcher), expected);
-        check_int(fetcher_n_queued(fetcher), ELEMENTSOF(got) - expected);
-
-        http_server_set_gate(server, true);
-        LOOP_UNTIL(event, ({
-                n_done = 0;
-                for (size_t i = 0; i < ELEMENTSOF(got); i++)
-                        n_done += got[i].n_done;
-                n_done == ELEMENTSOF(got);
-        }));
-        for (size_t i = 0; i < ELEMENTSOF(got); i++) {
-                check_int(got[i].result, FETCH_OK);
-                got_clear(&got[i]);
-        }
-        (void) http_server_n_answering(server, &most);
-        check_int(fetcher_n_running(fetcher), 0);
-        check_int(fetcher_n_queued(fetcher), 0);
-        return most;
-}
-
-static void test_parallel(void) {
-        check_int(most_at_once(7, 7, false), 7);
-        check_int(most_at_once(7, 2, false), 4);
-        check_int(most_at_once(1, 7, false), 1);
-        check_int(most_at_once(7, 7, true), 2);
-        set_options(16, 16);
-}
-
-/* Of what waits, documents go before artifacts, and the older before the younger. */
-static void test_priority(void) {
-        static const char *const paths[] = { "/held/first", "/held/bulk-1", "/held/bulk-2", "/held/doc-1",
-                "/held/bulk-3", "/held/doc-2" };
-        _cleanup_free_ char *log = NULL;
-        Got got[ELEMENTSOF(paths)] = {};
-
-        set_options(1, 1);
-        http_server_set_gate(server, false);
-        http_server_forget(server);
-        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                start(4, paths[i], (FetchRequest) { .bulk = strstr(paths[i], "bulk") }, &got[i]);
-                if (i == 0)
-                        LOOP_UNTIL(event, http_server_n_answering(server, NULL) == 1);
-        }
-        loop_run_for(event, 20 * USEC_PER_MSEC);
-        http_server_set_gate(server, true);
-        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                LOOP_UNTIL(event, got[i].n_done == 1);
-                got_clear(&got[i]);
-        }
-        log = http_server_log(server);
-        check_string(log, "/held/first /held/doc-1 /held/doc-2 /held/bulk-1 /held/bulk-2 /held/bulk-3");
-        set_options(16, 16);
-}
-
-/* Cancelling */
-
-static void test_cancel(void) {
-        Got queued[3] = {}, running = {}, body = {}, waiting = {}, next = {};
-
-        set_options(3, 16);
-        http_server_set_gate(server, false);
-        http_server_forget(server);
-        start(5, "/held", (FetchRequest) {}, &running);
-        start(5, "/stalled-body", (FetchRequest) {}, &body);
-        start(5, "/reset", (FetchRequest) {}, &waiting);
-        for (size_t i = 0; i < ELEMENTSOF(queued); i++)
-                start(5, "/headers", (FetchRequest) { .bulk = true }, &queued[i]);
-
-        /* Before the loop has seen it, then while its first answer is being waited for, or its body, or its next try. */
-        check(!transfer_cancel(queued[0].transfer));
-        LOOP_UNTIL(event, queued[1].n_done == 1);
-        check_int(http_server_n_asked(server, "/reset", NULL, 0), 1);
-        LOOP_UNTIL(event, http_server_n_asked(server, "/held", NULL, 0) == 1);
-        LOOP_UNTIL(event, http_server_n_asked(server, "/stalled-body", NULL, 0) == 1);
-        check(!transfer_cancel(running.transfer));
-        check(!transfer_cancel(waiting.transfer));
-        check(!transfer_cancel(body.transfer));
-        check(!transfer_cancel(NULL));
-        LOOP_UNTIL(event, queued[2].n_done == 1);
-        check_int(fetcher_n_running(fetcher), 0);
-        check_int(fetcher_n_queued(fetcher), 0);
-
-        /* Long enough for the next try, had there been one. */
-        loop_run_for(event, 1700 * USEC_PER_MSEC);
-        check_int(http_server_n_asked(server, "/reset", NULL, 0), 1);
-        check(running.n_done == 0 && body.n_done == 0 && waiting.n_done == 0 && queued[0].n_done == 0);
-        http_server_set_gate(server, true);
-        fetch(5, "/headers", (FetchRequest) {}, &next);
-        check_int(next.result, FETCH_OK);
-        got_clear(&next);
-        for (size_t i = 0; i < ELEMENTSOF(queued); i++)
-                got_clear(&queued[i]);
-        set_options(16, 16);
-}
-
-static void then_start(Got *got) {
-        start(6, "/empty", (FetchRequest) {}, got->other);
-}
-
-static void then_cancel(Got *got) {
-        /* It may have ended in the same turn. */
-        if (got->other->transfer)
-                transfer_cancel(TAKE_PTR(got->other->transfer));
-}
-
-/* Callbacks may start and cancel what they like. */
-static void test_callbacks(void) {
-        Got first = {}, second = {}, a = {}, b = {};
-
-        first.then = then_start;
-        first.other = &second;
-        start(6, "/headers", (FetchRequest) {}, &first);
-        LOOP_UNTIL(event, second.n_done == 1);
-        check_int(second.result, FETCH_OK);
-
-        /* Both end together; each cancels the other, so just one tells. */
-        http_server_set_gate(server, false);
-        a = (Got) { .then = then_cancel, .other = &b };
-        b = (Got) { .then = then_cancel, .other = &a };
-        start(6, "/held/a", (FetchRequest) {}, &a);
-        start(6, "/held/b", (FetchRequest) {}, &b);
-        LOOP_UNTIL(event, http_server_n_answering(server, NULL) == 2);
-        http_server_set_gate(server, true);
-        /* Time for both answers to arrive before the loop looks. */
-        (void) usleep(50000);
-        LOOP_UNTIL(event, a.n_done + b.n_done > 0);
-        loop_run_for(event, 50 * USEC_PER_MSEC);
-        check_int(a.n_done + b.n_done, 1);
-        check_int(fetcher_n_running(fetcher), 0);
-
-        /* One that ends cancels one that waits in the queue. */
-        set_options(1, 1);
-        got_clear(&a);
-        got_clear(&b);
-        a.then = then_cancel;
-        a.other = &b;
-        start(6, "/headers", (FetchRequest) {}, &a);
-        start(6, "/headers", (FetchRequest) {}, &b);
-        LOOP_UNTIL(event, a.n_done == 1);
-        loop_run_for(event, 50 * USEC_PER_MSEC);
-        check_int(b.n_done, 0);
-        check_int(fetcher_n_queued(fetcher), 0);
-        set_options(16, 16);
-        got_clear(&first);
-        got_clear(&second);
-        got_clear(&a);
-        got_clear(&b);
 }
 
 static void test_numbers(void) {
@@ -795,38 +537,8 @@ static void test_numbers(void) {
         got_clear(&got);
 }
 
-/* At the end nobody is told anything. */
-static void test_free(void) {
-        Got got[4] = {};
-
-        set_options(2, 2);
-        http_server_set_gate(server, false);
-        start(8, "/reset", (FetchRequest) {}, &got[0]);
-        start(8, "/held", (FetchRequest) {}, &got[1]);
-        start(8, "/stalled-body", (FetchRequest) {}, &got[2]);
-        start(8, "/headers", (FetchRequest) { .bulk = true }, &got[3]);
-        LOOP_UNTIL(event, http_server_n_answering(server, NULL) == 2);
-        check(!fetcher_free(fetcher));
-        loop_run_for(event, 20 * USEC_PER_MSEC);
-        for (size_t i = 0; i < ELEMENTSOF(got); i++)
-                check_int(got[i].n_done, 0);
-        check(!fetcher_free(NULL));
-}
-
 int main(void) {
-        check_int(curl_global_init(CURL_GLOBAL_DEFAULT), CURLE_OK);
-        event = loop_new();
-        server = http_server_new(answer, NULL);
-        check_int(fetcher_new(event,
-                          &(FetcherOptions) {
-                                  .parallel = 32,
-                                  .parallel_per_host = 16,
-                                  .connect_timeout_usec = 5 * USEC_PER_SEC,
-                                  .stall_timeout_usec = USEC_PER_SEC,
-                                  .user_agent = "test/1",
-                          },
-                          &fetcher),
-                0);
+        set_up(answer);
         test_document();
         test_bad_urls();
         test_statuses();
@@ -837,14 +549,7 @@ int main(void) {
         test_stall();
         test_sink();
         test_range();
-        test_parallel();
-        test_priority();
-        test_cancel();
-        test_callbacks();
         test_numbers();
-        test_free();
-        http_server_free(server);
-        sd_event_unref(event);
-        curl_global_cleanup();
+        tear_down();
         return EXIT_SUCCESS;
 }
