@@ -46,7 +46,11 @@ static bool contains(Request *const *requests, size_t n_requests, const Request 
 }
 
 bool runner_serves(const Runner *runner, const Request *request) {
-        return contains(runner->current, runner->n_current, request) ||
+        bool syncing = runner->n_current == 0 || runner->current[0]->options.mode == RECONCILE_SYNC;
+
+        if (contains(runner->current, runner->n_current, request))
+                return true;
+        return runner->running && syncing && request->options.mode == RECONCILE_SYNC &&
                contains(runner->waiting, runner->n_waiting, request);
 }
 
@@ -130,7 +134,8 @@ static void on_reconciled(Package *package, const ReconcileOutcome *outcome, voi
         free(requests);
         /* What was done while they waited is part of what they asked for. */
         for (size_t i = 0; i < runner->n_waiting; i++)
-                request_add_changes(runner->waiting[i], outcome);
+                if (runner->waiting[i]->options.mode == RECONCILE_SYNC)
+                        request_add_changes(runner->waiting[i], outcome);
 }
 
 void runner_start(Runner *runner) {

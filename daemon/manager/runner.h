@@ -29,7 +29,7 @@ DEFINE_CLEANUP(Runner *, runner_free)
 int runner_attach(Runner *runner, Request *request);
 void runner_detach(Runner *runner, Request *request);
 bool runner_is_waiting(const Runner *runner);
-/* The request waits for this package, whether for what runs now or for the time after. */
+/* What runs now is done for the request, or is news for it: a sync for the syncs that wait. */
 bool runner_serves(const Runner *runner, const Request *request);
 /* Starts the reconciliation that is waited for; nothing may be running. */
 void runner_start(Runner *runner);
