@@ -210,6 +210,7 @@ def test_rate_limit_of_github(daemon, upstream, limit):
 
     # Neither force nor a restart is a reason to ask before.
     daemon.sync("--force", status=1)
+    daemon.restart().settle()
     assert len(upstream.requests("github_api")) == 2
     assert states(daemon)["null"] == "current"
 
