@@ -1,0 +1,210 @@
+"""The real client installs from the store, served as plain static files."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from daemon import HOSTNAMES, module, provider
+from setting import wait_for
+from simulator.world import Module, Provider, ProviderVersion, Release, World
+
+PLATFORMS = ["linux_amd64", "linux_arm64"]
+NGINX = """\
+daemon off;
+user root;
+pid {directory}/nginx.pid;
+events {{}}
+http {{
+        access_log {directory}/access.log;
+        client_body_temp_path {directory}/body;
+        proxy_temp_path {directory}/proxy;
+        fastcgi_temp_path {directory}/fastcgi;
+        uwsgi_temp_path {directory}/uwsgi;
+        scgi_temp_path {directory}/scgi;
+        types {{ application/json json; application/zip zip; }}
+        server {{
+                listen 127.0.0.1:{port} ssl;
+                ssl_certificate {certificate};
+                ssl_certificate_key {certificate};
+                root {root};
+        }}
+}}
+"""
+REQUIRED = 'terraform {{\n  required_providers {{\n    {name} = {{\n      source = "{source}"\n{version}    }}\n  }}\n}}\n'
+RELEASE_FILES = {"main.tf": 'output "greeting" {\n  value = "hello from the store"\n}\n', "README.md": "# vpc\n"}
+
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("terraform"), reason="terraform is not on the PATH"),
+    pytest.mark.skipif(os.uname().machine != "x86_64", reason="the world has no providers for this machine"),
+]
+
+
+@pytest.fixture
+def filled(daemon, upstream):
+    versions = [ProviderVersion("1.0.0", PLATFORMS), ProviderVersion("1.1.0", PLATFORMS)]
+    versions.append(ProviderVersion("1.2.0", PLATFORMS, sign="foreign"))
+    releases = [Release("v1.0.0", files=RELEASE_FILES)]
+    upstream.replace(World([Provider("null", versions=versions)], [Module("acme", "terraform-aws-vpc", releases)]))
+    daemon.write_depot("team", [provider("null")], [module("terraform-aws-vpc", "acme", "aws")])
+    daemon.start().settle()
+    assert daemon.states("hashicorp/null") == {"1.2.0": "failed", "1.1.0": "published", "1.0.0": "published"}
+    return daemon
+
+
+@pytest.fixture
+def served(filled, upstream, tmp_path):
+    """Base URL of the store as nginx serves it."""
+    if not shutil.which("nginx"):
+        pytest.skip("nginx is not here")
+    directory = tmp_path / "nginx"
+    directory.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    certificate = upstream.directory / "tls/good.pem"
+    text = NGINX.format(directory=directory, port=port, certificate=certificate, root=filled.store)
+    (directory / "nginx.conf").write_text(text)
+    command = ["nginx", "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", "stderr"]
+    with open(directory / "log", "wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def listens():
+        assert process.poll() is None, (directory / "log").read_text()
+        with socket.socket() as connection:
+            return connection.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_for(listens, 20, "nginx")
+    yield f"https://localhost:{port}"
+    process.terminate()
+    process.wait(20)
+
+
+class Client:
+    """A working directory of terraform with a configuration of its own."""
+
+    def __init__(self, directory, upstream, installation):
+        self.directory = directory / "work"
+        self.directory.mkdir()
+        configuration = directory / "terraform.rc"
+        configuration.write_text(f"provider_installation {{\n  {installation}\n}}\n")
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "TF_CLI_CONFIG_FILE": str(configuration),
+            "SSL_CERT_FILE": upstream.endpoints["ca"],
+            "CHECKPOINT_DISABLE": "1",
+        }
+
+    def require(self, source, version=None):
+        constraint = f'      version = "{version}"\n' if version else ""
+        (self.directory / "main.tf").write_text(REQUIRED.format(name="null", source=source, version=constraint))
+
+    def run(self, *arguments, status=0):
+        result = subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        assert result.returncode == status, result.stdout
+        return re.sub(r"\s+", " ", result.stdout.replace("\u2502", ""))
+
+    def init(self, **options):
+        return self.run("init", "-no-color", "-input=false", **options)
+
+    def locked(self):
+        """Version and hashes of the lock file."""
+        text = (self.directory / ".terraform.lock.hcl").read_text()
+        return re.search(r'version\s+= "(.*)"', text)[1], set(re.findall(r'"((?:h1|zh):.*)"', text))
+
+
+def h1_of(daemon, version, *platforms):
+    """What the documents say of these platforms. The client compares zh: while it fetches and locks its own h1:."""
+    archives = json.loads((daemon.provider_directory("null") / f"{version}.json").read_text())["archives"]
+    hashes = {one for platform in platforms for one in archives[platform]["hashes"]}
+    assert len(hashes) == 2 * len(platforms)
+    return {one for one in hashes if one.startswith("h1:")}
+
+
+def installed(client, hostname, version):
+    directory = client.directory / f".terraform/providers/{hostname}/hashicorp/null/{version}/linux_amd64"
+    return [path.name for path in directory.glob("terraform-provider-*")]
+
+
+@pytest.mark.parametrize("hostname", HOSTNAMES)
+def test_network_mirror(filled, served, upstream, tmp_path, hostname):
+    client = Client(tmp_path, upstream, f'network_mirror {{ url = "{served}/providers/" }}')
+    client.require(f"{hostname}/hashicorp/null")
+    client.init()
+    assert installed(client, hostname, "1.1.0") == ["terraform-provider-null_v1.1.0_x5"]
+    assert client.locked() == ("1.1.0", h1_of(filled, "1.1.0", "linux_amd64"))
+
+    # The same again from the lock file alone, and an older version on request.
+    shutil.rmtree(client.directory / ".terraform")
+    client.run("init", "-no-color", "-input=false", "-lockfile=readonly")
+    client.require(f"{hostname}/hashicorp/null", "1.0.0")
+    client.run("init", "-no-color", "-input=false", "-upgrade")
+    assert client.locked() == ("1.0.0", h1_of(filled, "1.0.0", "linux_amd64"))
+
+
+def test_lock_for_other_platforms(filled, served, upstream, tmp_path):
+    mirror = f"{served}/providers/"
+    client = Client(tmp_path, upstream, f'network_mirror {{ url = "{mirror}" }}')
+    client.require("hashicorp/null")
+    platforms = [f"-platform={platform}" for platform in PLATFORMS]
+    client.run("providers", "lock", "-no-color", f"-net-mirror={mirror}", *platforms)
+    version, hashes = client.locked()
+    assert version == "1.1.0" and hashes == h1_of(filled, "1.1.0", *PLATFORMS)
+    client.run("init", "-no-color", "-input=false", "-lockfile=readonly")
+
+
+def test_what_is_changed_after_the_fact_is_refused(filled, served, upstream, tmp_path):
+    """The client checks the documents' hashes, so that the web server need not be trusted."""
+    path = filled.provider_directory("null") / "terraform-provider-null_1.1.0_linux_amd64.zip"
+    path.write_bytes((filled.provider_directory("null") / "terraform-provider-null_1.0.0_linux_amd64.zip").read_bytes())
+    client = Client(tmp_path, upstream, f'network_mirror {{ url = "{served}/providers/" }}')
+    client.require("hashicorp/null")
+    assert "checksum" in client.init(status=1)
+
+
+def test_what_failed_verification_cannot_be_installed(filled, served, upstream, tmp_path):
+    for number, installation in enumerate(
+        (f'network_mirror {{ url = "{served}/providers/" }}', f'filesystem_mirror {{ path = "{filled.store}/providers" }}')
+    ):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        client = Client(directory, upstream, installation)
+        client.require("hashicorp/null", "1.2.0")
+        assert "no available releases match the given constraints 1.2.0" in client.init(status=1)
+
+
+def test_filesystem_mirror(filled, upstream, tmp_path):
+    client = Client(tmp_path, upstream, f'filesystem_mirror {{ path = "{filled.store}/providers" }}')
+    client.require("hashicorp/null")
+    client.init()
+    assert installed(client, HOSTNAMES[0], "1.1.0") == ["terraform-provider-null_v1.1.0_x5"]
+    assert client.locked() == ("1.1.0", h1_of(filled, "1.1.0", "linux_amd64"))
+
+
+def test_module_over_http_and_from_disk(filled, served, upstream, tmp_path):
+    path = filled.module_directory("terraform-aws-vpc", "aws") / "1.0.0.zip"
+    url = f"{served}/modules/platform/terraform-aws-vpc/aws/1.0.0.zip"
+    for number, source in enumerate((url, str(path))):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        client = Client(directory, upstream, "direct {}")
+        text = f'module "vpc" {{\n  source = "{source}"\n}}\noutput "it" {{\n  value = module.vpc.greeting\n}}\n'
+        (client.directory / "main.tf").write_text(text)
+        client.init()
+        unpacked = client.directory / ".terraform/modules/vpc"
+        assert {file.name: file.read_text() for file in unpacked.iterdir()} == RELEASE_FILES
+        assert "hello from the store" in client.run("apply", "-no-color", "-auto-approve", "-input=false")
