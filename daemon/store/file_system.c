@@ -220,9 +220,10 @@ static int sync_directories(int root_fd, TouchedDirectories *touched) {
                         _cleanup_close_ int fd = fs_open_directory(root_fd, *path, false);
                         char *slash = strrchr(*path, '/');
 
-                        if (fd < 0)
+                        /* What was to be deleted may never have had a directory. */
+                        if (fd < 0 && fd != -ENOENT)
                                 return fd;
-                        if (fsync(fd) < 0)
+                        if (fd >= 0 && fsync(fd) < 0)
                                 return negative_errno();
                         if (!**path)
                                 break;
@@ -278,8 +279,12 @@ static int commit_step(Request *request, const StoreStep *step) {
         const char *name;
 
         dirfd = fs_open_parent(request->fd, step->key, create, &name);
+        if (dirfd == -ENOENT && step->type == STORE_STEP_DELETE)
+                return 0;
+        if (dirfd == -ENOENT && step->type == STORE_STEP_EXPECT)
+                return step->revision[0] ? -ESTALE : 0;
         if (dirfd < 0)
-                return step->type == STORE_STEP_DELETE && dirfd == -ENOENT ? 0 : dirfd;
+                return dirfd;
 
         switch (step->type) {
         case STORE_STEP_PUT_FILE:
