@@ -383,7 +383,7 @@ def test_each_entry_stands_for_itself(daemon, upstream):
             want("good"),
             want("bucket", storageConfig={"s3": {"bucket": "b", "region": "us-west-2"}}),
             want("datadog", namespace="DataDog"),
-            want("signed", storageConfig={"fileSystem": {"directoryPath": "/srv"}, "presign": {"enabled": True, "ttl": "15m"}}),
+            want("signed", storageConfig={"fileSystem": {"directoryPath": "/srv"}, "presign": {"enabled": True}}),
         ],
         [
             module("terraform-aws-vpc", "acme", "aws"),
