@@ -1,0 +1,339 @@
+#include "job/package.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "config/settings.h"
+#include "test.h"
+
+#define MINUTE USEC_PER_MINUTE
+
+static Settings *settings;
+
+/* A depot with one entry, which is filled in by the caller. */
+static Depot *new_depot(const char *name, const char *registry_namespace, PackageKind kind) {
+        Depot *depot = calloc(1, sizeof(Depot));
+
+        check(depot);
+        depot->n_ref = 1;
+        depot->n_entries = 1;
+        depot->entries = calloc(1, sizeof(DepotEntry));
+        check(depot->entries);
+        depot->entries[0].kind = kind;
+        check_int(string_assign(&depot->name, name), 0);
+        check_int(string_assign(&depot->registry_namespace, registry_namespace), 0);
+        return depot;
+}
+
+static Depot *new_module(const char *depot_name, const char *name, const char *system, const char *owner) {
+        Depot *depot = new_depot(depot_name, "team", PACKAGE_MODULE);
+
+        check_int(string_assign(&depot->entries[0].name, name), 0);
+        check_int(string_assign(&depot->entries[0].system, system), 0);
+        check_int(string_assign(&depot->entries[0].repo_owner, owner), 0);
+        return depot;
+}
+
+static Depot *new_provider(const char *depot_name, const char *provider_namespace, const char *name) {
+        Depot *depot = new_depot(depot_name, "team", PACKAGE_PROVIDER);
+
+        check_int(string_assign(&depot->entries[0].name, name), 0);
+        check_int(string_assign(&depot->entries[0].provider_namespace, provider_namespace), 0);
+        return depot;
+}
+
+static Package *new_package(const Depot *depot) {
+        Package *package = NULL;
+
+        check_int(package_new(depot, &depot->entries[0], settings, "/var/lib/x/store", &package), 0);
+        return package;
+}
+
+static void test_states(void) {
+        for (PackageState state = 0; state < _PACKAGE_STATE_MAX; state++)
+                check(package_state_to_string(state));
+        check(!package_state_to_string(_PACKAGE_STATE_MAX));
+}
+
+static void test_module(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_module("d", "terraform-aws-eks", "aws", "modules");
+        _cleanup_(package_freep) Package *package = new_package(depot);
+        _cleanup_free_ char *key = package_key(package, "1.0.0.zip");
+
+        check_string(package->name, "team/terraform-aws-eks/aws");
+        check_string(package->directory, "modules/team/terraform-aws-eks/aws");
+        check_string(package->source_name, "github:modules/terraform-aws-eks");
+        check_string(package->store_identity, "fileSystem:/var/lib/x/store");
+        check_string(package->leaf, "terraform-aws-eks");
+        check_string(key, "modules/team/terraform-aws-eks/aws/1.0.0.zip");
+        check(!package->problem && package->n_wants == 0 && !package->record);
+        check_int(package->state, PACKAGE_UNKNOWN);
+        check(!package_depot(package) && !package_latest(package));
+}
+
+static void test_module_url(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_module("d", "eks", "aws", "ignored");
+        DepotEntry *entry = &depot->entries[0];
+        Package *package;
+
+        /* The URL says where the releases are; the address keeps the name. */
+        check_int(string_assign(&entry->repo_url, "https://github.com/owner/terraform-aws-eks.git"), 0);
+        package = new_package(depot);
+        check_string(package->source_name, "github:owner/terraform-aws-eks");
+        check_string(package->name, "team/eks/aws");
+        check(!package->problem);
+        package_free(package);
+
+        check_int(string_assign(&entry->repo_url, "https://gitlab.com/owner/repository"), 0);
+        package = new_package(depot);
+        check(strstr(package->problem, "https://gitlab.com/owner/repository") &&
+                strstr(package->problem, "https://github.com"));
+        package_free(package);
+        check_int(string_assign(&entry->repo_url, "https://github.com/owner"), 0);
+        package = new_package(depot);
+        check(package->problem);
+        package_free(package);
+
+        check_int(string_assign(&entry->repo_url, NULL), 0);
+        entry->use_authenticated_client = true;
+        package = new_package(depot);
+        check(strstr(package->problem, "useAuthenticatedClient"));
+        package_free(package);
+        check(!package_free(NULL));
+}
+
+static void test_provider(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws"),
+                                      *upper = new_provider("d", "HashiCorp", "aws"),
+                                      *foreign = new_provider("d", "datadog", "datadog");
+        _cleanup_(package_freep) Package *package = new_package(depot), *same = new_package(upper),
+                                         *other = new_package(foreign);
+
+        check_string(package->name, "hashicorp/aws");
+        check_string(package->directory, "providers/registry.terraform.io/hashicorp/aws");
+        check_string(package->source_name, "hashicorp:terraform-provider-aws");
+        check_string(package->provider_namespace, "hashicorp");
+        check(!package->problem);
+
+        check_int(package_compare(package, same), 0);
+        check_string(same->directory, package->directory);
+        check(!same->problem);
+
+        check_string(other->name, "datadog/datadog");
+        check(strstr(other->problem, "datadog"));
+}
+
+/* The same package in the same store, however the store is named. */
+static void test_identity(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws"),
+                                      *named = new_provider("e", "hashicorp", "aws"),
+                                      *elsewhere = new_provider("f", "hashicorp", "aws"),
+                                      *bucket = new_provider("g", "hashicorp", "aws");
+        Package *a, *b;
+
+        check_int(string_assign(&named->entries[0].storage.directory_path, "/var/lib/x/store"), 0);
+        check_int(string_assign(&elsewhere->entries[0].storage.directory_path, "/srv"), 0);
+        bucket->entries[0].storage.backend = STORAGE_S3;
+        check_int(string_assign(&bucket->entries[0].storage.bucket, "b"), 0);
+
+        a = new_package(depot);
+        b = new_package(named);
+        check_int(package_compare(a, b), 0);
+        package_free(b);
+        b = new_package(elsewhere);
+        check(package_compare(a, b) != 0 && package_compare(a, b) == -package_compare(b, a));
+        package_free(b);
+        b = new_package(bucket);
+        check_string(b->store_identity, "s3:b");
+        check(package_compare(a, b) != 0);
+        package_free(b);
+        package_free(a);
+}
+
+static int join(Package *package, Depot *depot, char **ret_error) {
+        _cleanup_(package_freep) Package *other = new_package(depot);
+
+        check_int(package_compare(package, other), 0);
+        return package_join(package, depot, &depot->entries[0], other, ret_error);
+}
+
+static void test_join(void) {
+        Depot *first = new_module("first", "eks", "aws", "owner"),
+              *second = new_module("second", "eks", "aws", "owner"),
+              *third = new_module("third", "eks", "aws", "fork"),
+              *tar = new_module("fourth", "eks", "aws", "owner");
+        _cleanup_(package_freep) Package *package = new_package(first);
+        _cleanup_free_ char *error = NULL;
+
+        check_int(join(package, first, &error), 0);
+        check_int(join(package, second, &error), 0);
+        check(!error);
+        check_int(package->n_wants, 2);
+        check_string(package_depot(package), "first");
+        check(package->wants[1].entry == &second->entries[0]);
+
+        /* Both depots are named, and what each wants. */
+        check_int(join(package, third, &error), -EEXIST);
+        check_string(error, "depot first takes it from github:owner/eks, depot third from github:fork/eks");
+        tar->entries[0].file_format = FILE_FORMAT_TAR_GZ;
+        check_int(join(package, tar, &error), -EEXIST);
+        check_string(error, "depot first stores it as zip, depot fourth as tar");
+        check_int(package->n_wants, 2);
+
+        /* The package keeps the documents alive that it was made from. */
+        depot_unref(first);
+        depot_unref(second);
+        check_string(package_depot(package), "first");
+        check_string(package->wants[1].entry->repo_owner, "owner");
+        depot_unref(third);
+        depot_unref(tar);
+}
+
+/* What a provider is fetched as does not depend on file formats. */
+static void test_join_provider(void) {
+        Depot *first = new_provider("first", "hashicorp", "aws"),
+              *second = new_provider("second", "hashicorp", "aws");
+        _cleanup_(package_freep) Package *package = new_package(first);
+
+        second->entries[0].file_format = FILE_FORMAT_TAR_GZ;
+        check_int(join(package, first, NULL), 0);
+        check_int(join(package, second, NULL), 0);
+        depot_unref(first);
+        depot_unref(second);
+}
+
+static void test_statuses(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws");
+        _cleanup_(package_freep) Package *package = new_package(depot);
+        VersionStatus *status;
+
+        check(!package_find_status(package, "1.0.0"));
+        status = package_set_status(package, "1.0.0", VERSION_FAILED, "why");
+        check(status && status == package_find_status(package, "1.0.0"));
+        status->attempts = 3;
+        check(package_set_status(package, "2.0.0", VERSION_FETCHING, NULL));
+        check(package_set_status(package, "3.0.0", VERSION_WITHDRAWN, "gone"));
+
+        /* Changed, not added; how often it failed is kept. */
+        status = package_set_status(package, "1.0.0", VERSION_FETCHING, NULL);
+        check_int(package->n_statuses, 3);
+        check_int(status->attempts, 3);
+        check(!status->reason);
+        /* The reason may be its own. */
+        status = package_find_status(package, "3.0.0");
+        status = package_set_status(package, "3.0.0", VERSION_FAILED, status->reason);
+        check_string(status->reason, "gone");
+
+        package_clear_status(package, "1.0.0");
+        package_clear_status(package, "1.0.0");
+        package_clear_status(package, "9.0.0");
+        check_int(package->n_statuses, 2);
+        check(!package_find_status(package, "1.0.0") && package_find_status(package, "2.0.0") &&
+                package_find_status(package, "3.0.0"));
+        package_clear_statuses(package);
+        check_int(package->n_statuses, 0);
+        check(package_set_status(package, "4.0.0", VERSION_PLANNED, NULL));
+        check_int(package->n_statuses, 1);
+}
+
+static void test_count(void) {
+        static const struct {
+                const char *version;
+                VersionState state;
+        } held[] = { { "1.0.0", VERSION_PUBLISHED }, { "2.0.0", VERSION_PUBLISHED },
+                { "3.0.0", VERSION_HELD }, { "0.1.0", VERSION_PRUNING } };
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws");
+        _cleanup_(package_freep) Package *package = new_package(depot);
+        VersionCounts counts = package_count(package);
+
+        check(counts.published == 0 && counts.held == 0 && counts.failed == 0 && counts.pending == 0);
+        check_int(record_new(PACKAGE_PROVIDER, "hashicorp/aws", "x", &package->record), 0);
+        for (size_t i = 0; i < ELEMENTSOF(held); i++) {
+                RecordVersion *version;
+
+                check_int(record_version_new(held[i].version, &version), 0);
+                version->state = held[i].state;
+                check_int(record_put(package->record, version), 0);
+        }
+        for (VersionState state = 0; state < _VERSION_STATE_MAX; state++) {
+                _cleanup_free_ char *version = text_format("4.%d.0", (int) state);
+
+                if (state != VERSION_PUBLISHED && state != VERSION_HELD)
+                        check(package_set_status(package, version, state, NULL));
+        }
+        counts = package_count(package);
+        check_int(counts.published, 2);
+        check_int(counts.held, 1);
+        check_int(counts.failed, 1);
+        /* Planned, fetching, verifying, repacking, scanning, storing. */
+        check_int(counts.pending, 6);
+        check_string(package_latest(package), "2.0.0");
+}
+
+static void check_delay(unsigned attempts, bool refused, uint64_t min_usec) {
+        for (size_t i = 0; i < 20; i++) {
+                uint64_t before = clock_realtime_usec(), next = package_next_try(attempts, refused, 0),
+                         after = clock_realtime_usec();
+
+                check(next >= before + min_usec && next <= after + min_usec + min_usec / 5);
+        }
+}
+
+static void test_backoff(void) {
+        uint64_t now, next, smallest = UINT64_MAX, largest = 0;
+
+        check_delay(0, false, MINUTE / 2);
+        check_delay(1, false, MINUTE / 2);
+        check_delay(2, false, MINUTE);
+        check_delay(3, false, 2 * MINUTE);
+        check_delay(10, false, 256 * MINUTE);
+        check_delay(11, false, 360 * MINUTE);
+        check_delay(1000, false, 360 * MINUTE);
+        check_delay(UINT32_MAX, false, 360 * MINUTE);
+        check_delay(1, true, 10 * MINUTE);
+        check_delay(2, true, 20 * MINUTE);
+        check_delay(6, true, 320 * MINUTE);
+        check_delay(7, true, 360 * MINUTE);
+
+        /* Never before upstream's word, and not all at the same moment after it. */
+        now = clock_realtime_usec();
+        for (size_t i = 0; i < 100; i++) {
+                next = package_next_try(1, false, now + 100 * MINUTE);
+                check(next >= now + 100 * MINUTE && next < now + 101 * MINUTE);
+                smallest = MIN_OF(smallest, next);
+                largest = MAX_OF(largest, next);
+        }
+        check(largest - smallest > USEC_PER_SEC);
+        next = package_next_try(1, false, now);
+        check(next >= now + MINUTE / 2);
+}
+
+static void test_revision(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws");
+        _cleanup_(package_freep) Package *package = new_package(depot);
+        char longest[STORE_REVISION_SIZE];
+
+        check_string(package->record_revision, "");
+        memset(longest, 'r', sizeof(longest) - 1);
+        longest[sizeof(longest) - 1] = '\0';
+        package_set_revision(package, longest);
+        check_string(package->record_revision, longest);
+        package_set_revision(package, "");
+        check_string(package->record_revision, "");
+}
+
+int main(void) {
+        check_int(settings_new(&settings), 0);
+        test_states();
+        test_module();
+        test_module_url();
+        test_provider();
+        test_identity();
+        test_join();
+        test_join_provider();
+        test_statuses();
+        test_count();
+        test_backoff();
+        test_revision();
+        settings_free(settings);
+        return EXIT_SUCCESS;
+}
