@@ -152,7 +152,9 @@ void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buf
                 return;
         }
         if (code != CURLE_OK) {
-                response->result = FETCH_UNAVAILABLE;
+                /* A certificate does not become good within seconds. */
+                response->result =
+                        code == CURLE_PEER_FAILED_VERIFICATION ? FETCH_REFUSED : FETCH_UNAVAILABLE;
                 text_set(ret_error, "%s: %s", url,
                         isempty(error_text) ? curl_easy_strerror(code) : error_text);
                 return;
