@@ -184,12 +184,12 @@ def test_one_depot(running, upstream):
 
 def test_force_asks_without_conditions(running, upstream):
     running.sync()
-    listings = lambda: [r for r in upstream.requests() if r["role"] in ("github_api", "hashicorp_api")]  # noqa: E731
     for options, conditional in (((), True), (("--force",), False)):
         upstream.reset()
         running.sync(*options)
-        assert listings() and all(("if-none-match" in map(str.lower, r["headers"])) == conditional for r in listings()), options
-        assert {r["status"] for r in listings()} == {304 if conditional else 200}
+        listings = [r for r in upstream.requests() if r["role"] in ("github_api", "hashicorp_api")]
+        assert {"if-none-match" in map(str.lower, r["headers"]) for r in listings} == {conditional}, options
+        assert {r["status"] for r in listings} == {304 if conditional else 200}
     assert zips(upstream) == []
 
 

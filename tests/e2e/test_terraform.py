@@ -35,7 +35,15 @@ http {{
         }}
 }}
 """
-REQUIRED = 'terraform {{\n  required_providers {{\n    {name} = {{\n      source = "{source}"\n{version}    }}\n  }}\n}}\n'
+REQUIRED = """\
+terraform {{
+  required_providers {{
+    {name} = {{
+      source = "{source}"
+{version}    }}
+  }}
+}}
+"""
 RELEASE_FILES = {"main.tf": 'output "greeting" {\n  value = "hello from the store"\n}\n', "README.md": "# vpc\n"}
 
 pytestmark = [
@@ -177,9 +185,9 @@ def test_what_is_changed_after_the_fact_is_refused(filled, served, upstream, tmp
 
 
 def test_what_failed_verification_cannot_be_installed(filled, served, upstream, tmp_path):
-    for number, installation in enumerate(
-        (f'network_mirror {{ url = "{served}/providers/" }}', f'filesystem_mirror {{ path = "{filled.store}/providers" }}')
-    ):
+    network = f'network_mirror {{ url = "{served}/providers/" }}'
+    files = f'filesystem_mirror {{ path = "{filled.store}/providers" }}'
+    for number, installation in enumerate((network, files)):
         directory = tmp_path / str(number)
         directory.mkdir()
         client = Client(directory, upstream, installation)
