@@ -198,6 +198,11 @@ static void module_task_clear(VersionTask *base) {
         ModuleTask *task = (ModuleTask *) base;
 
         download_cancel(task->download);
+        if (task->job) {
+                remove_staged(task, task->archive);
+                remove_staged(task, task->repacked);
+                remove_staged(task, task->readme);
+        }
         worker_job_cancel(task->job);
         free(task->file);
         free(task->archive);

@@ -59,8 +59,14 @@ static char *task_url(const ProviderTask *task, const char *file) {
 
 /* Platforms */
 
+static void remove_staged(const Platform *platform) {
+        (void) unlinkat(platform->task->base.package->store->staging_fd, platform->staged, 0);
+}
+
 static void platform_clear(Platform *platform) {
         download_cancel(platform->download);
+        if (platform->job && !platform->adopting)
+                remove_staged(platform);
         worker_job_cancel(platform->job);
         free(platform->file);
         free(platform->staged);
@@ -116,7 +122,7 @@ static void on_hashed(const WorkerReport *report, void *userdata) {
                         return;
                 version_task_fail(base, false, 0, "%s: %s", platform->name, strerror(-r));
         } else if (report->result != WORKER_OK) {
-                (void) unlinkat(base->package->store->staging_fd, platform->staged, 0);
+                remove_staged(platform);
                 version_task_fail(base, report->result == WORKER_REFUSED, 0, "%s: %s", platform->file,
                         strempty(report->message));
         } else {
@@ -151,6 +157,7 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
                 r = fd < 0 ? negative_errno() : platform_hash(platform, fd);
                 if (r >= 0)
                         return;
+                remove_staged(platform);
                 version_task_fail(base, false, 0, "%s: %s", platform->file, strerror(-r));
         } else if (report->result == DOWNLOAD_MISMATCH)
                 version_task_fail(base, true, 0, "SHA256SUMS lists %s for %s, the archive has %s",

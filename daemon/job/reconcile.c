@@ -50,12 +50,9 @@ static void yields_free(VersionYield **yields, size_t *n_yields) {
         *n_yields = 0;
 }
 
-/* Also gives back the space that they take: who cannot be written now is fetched anew. */
 static void yields_discard(Reconcile *reconcile, VersionYield **yields, size_t *n_yields) {
         for (size_t i = 0; i < *n_yields; i++)
-                for (size_t j = 0; j < (*yields)[i].n_files; j++)
-                        (void) unlinkat(
-                                reconcile->package->store->staging_fd, (*yields)[i].files[j].staged, 0);
+                version_yield_discard(&(*yields)[i], reconcile->package);
         yields_free(yields, n_yields);
 }
 
@@ -84,6 +81,7 @@ void reconcile_cancel(Package *package) {
         for (size_t i = 0; i < reconcile->n_tasks; i++)
                 version_task_cancel(reconcile->tasks[i]);
         reconcile->n_tasks = 0;
+        yields_discard(reconcile, &reconcile->ready, &reconcile->n_ready);
         reconcile->listing = listing_cancel(reconcile->listing);
         reconcile->check = check_cancel(reconcile->check);
         reconcile->package = NULL;

@@ -21,6 +21,12 @@ void version_yield_clear(VersionYield *yield) {
         *yield = (VersionYield) {};
 }
 
+void version_yield_discard(VersionYield *yield, const Package *package) {
+        for (size_t i = 0; i < yield->n_files; i++)
+                (void) unlinkat(package->store->staging_fd, yield->files[i].staged, 0);
+        version_yield_clear(yield);
+}
+
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file) {
         StagedFile added = { .staged = strdup(staged), .file = strdup(file) };
         int r = added.staged && added.file ? LIST_APPEND(yield->files, yield->n_files, added) : -ENOMEM;
@@ -53,7 +59,7 @@ static VersionTask *task_free(VersionTask *task) {
         if (task->kind)
                 task->kind->clear(task);
         sd_event_source_disable_unref(task->deferred);
-        version_yield_clear(&task->yield);
+        version_yield_discard(&task->yield, task->package);
         free(task);
         return NULL;
 }

@@ -33,6 +33,8 @@ typedef struct VersionYield {
 } VersionYield;
 
 void version_yield_clear(VersionYield *yield);
+/* Also gives back the space that its files take: what is not committed is fetched anew. */
+void version_yield_discard(VersionYield *yield, const Package *package);
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file);
 int version_yield_add_document(VersionYield *yield, const char *file, const void *data, size_t size);
 
