@@ -9,7 +9,7 @@ import signal
 
 import pytest
 
-from daemon import Daemon, module, provider
+from daemon import BUILD, Daemon, module, provider
 from setting import wait_for
 from simulator.world import Module, Provider, ProviderVersion, Release, World
 from store_check import check
@@ -101,13 +101,15 @@ def reference(tmp_path_factory, simulator):
 def run_until_killed(daemon, call, number):
     """Returns whether the daemon met its end; nothing that it started may live on."""
     daemon.socket.unlink(missing_ok=True)
-    daemon.spawn(*trace("-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={number}"))
-    wait_for(lambda: daemon.process.poll() is not None or daemon.answers(), 30, "the daemon")
-    killed = daemon.run("sync", "--wait").returncode != 0
-    if killed:
-        assert daemon.process.wait(30) == -signal.SIGKILL
-        wait_for(lambda: not daemon.workers(), 10, "the end of the workers")
+    with daemon.own_worker() as workers:
+        daemon.spawn(*trace("-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={number}"))
+        wait_for(lambda: daemon.process.poll() is not None or daemon.answers(), 30, "the daemon")
+        killed = daemon.run("sync", "--wait").returncode != 0
+        if killed:
+            assert daemon.process.wait(30) == -signal.SIGKILL
+            wait_for(lambda: not workers(), 10, "the end of the workers")
     daemon.kill()
+    daemon.worker = BUILD / "daemon/opendepot-worker"
     return killed
 
 

@@ -151,8 +151,9 @@ def test_documents_are_mended_at_the_start(synced, upstream, damage, name, hostn
     upstream.reset()
     synced.start()
     wait_for(lambda: synced.tree() == before, 20, "the mended document")
+    mended = "hashicorp/null: the store did not agree with its record in 1 places and was mended"
+    wait_for(lambda: mended in synced.text(), 5, "the message")
     assert upstream.requests() == []
-    assert "hashicorp/null: the store did not agree with its record in 1 places and was mended" in synced.text()
 
 
 def cut(text):
