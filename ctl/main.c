@@ -33,7 +33,7 @@ static const Option options[] = {
         { OPTION_ALL, false, "all", NULL, "Also what stays as it is" },
         { OPTION_WAIT, false, "wait", NULL, "Wait for the end and show the progress" },
         { OPTION_FORCE, false, "force", NULL,
-                "Ask upstream unconditionally, try failed versions now,\nfetch a named version anew" },
+                "Ask upstream unconditionally, try failed versions now,\ncheck a named version anew" },
         { OPTION_SOCKET, true, "socket", "PATH",
                 "The daemon's socket (default: $OPENDEPOT_SOCKET, or\n" CLIENT_SOCKET_DEFAULT ")" },
         { OPTION_JSON, true, "json", "MODE", "Print JSON: short, pretty or off" },

@@ -24,8 +24,6 @@ static void on_poll_done(Request *request, const RequestOutcome *outcome, void *
         depot_schedule(state, interval > 0 ? state->last_poll_usec + interval +
                                                      clock_jitter(MIN_OF(interval / 20, JITTER_MAX_USEC))
                                            : 0);
-        if (state->manager->changed && manager_save_state(state->manager) >= 0)
-                state->manager->changed = false;
 }
 
 int depot_poll(DepotState *state, const ReconcileOptions *options) {

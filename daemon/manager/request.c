@@ -27,11 +27,14 @@ void request_free_all(Manager *manager) {
 
 static int on_deferred(sd_event_source *source, void *userdata) {
         Request *request = userdata;
+        Manager *manager = request->manager;
 
         request->outcome.bytes = fetcher_bytes_received(request->manager->fetcher) - request->started_bytes;
         request->outcome.duration_usec = clock_boottime_usec() - request->started_usec;
         if (request->done)
                 request->done(request, &request->outcome, request->userdata);
+        if (manager->changed && manager_save_state(manager) >= 0)
+                manager->changed = false;
         request_free(request);
         return 0;
 }

@@ -9,6 +9,18 @@
 #include "source/url.h"
 
 #define CURSOR_MAX 64
+#define WITHDRAWN_MESSAGE_MAX 1000
+
+/* Between two characters of UTF-8. */
+static void cut_message(char *message) {
+        size_t length = strnlen(message, WITHDRAWN_MESSAGE_MAX + 1);
+
+        if (length <= WITHDRAWN_MESSAGE_MAX)
+                return;
+        for (length--; length > 0 && ((unsigned char) message[length] & 0xc0) == 0x80; length--)
+                ;
+        message[length] = '\0';
+}
 
 char *hashicorp_releases_url(const char *api_url, const char *product, const char *after) {
         _cleanup_free_ char *encoded_product = url_encode(product, "");
@@ -154,6 +166,8 @@ static int parse_status(const Place *place, Release *release) {
         if (!release->withdrawn)
                 return streq(state, "supported") || streq(state, "unsupported");
         r = place_copy(&status, "message", PLACE_OPTIONAL, NULL, NULL, &release->withdrawn_message);
+        if (r >= 0 && release->withdrawn_message)
+                cut_message(release->withdrawn_message);
         return r < 0 ? r : 1;
 }
 

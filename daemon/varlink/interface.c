@@ -215,8 +215,8 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Sync, SD_VARLINK_SUPPORTS_MORE,
         SD_VARLINK_FIELD_COMMENT("Only this version of the package"),
         SD_VARLINK_DEFINE_INPUT(version, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT(
-                "Ask upstream unconditionally, try failed versions before they are due, and fetch a version "
-                "named explicitly anew"),
+                "Ask upstream unconditionally, try failed versions before they are due, and check a version "
+                "named explicitly anew against upstream"),
         SD_VARLINK_DEFINE_INPUT(force, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("Without 'more': accepted. With 'more': accepted, plan, package, version "
                                  "and progress as they "
