@@ -1,5 +1,5 @@
-"""kill -9 before each kind of call that changes the disk: a client never sees anything that is not whole, and the next start
-ends where an undisturbed run ends. strace sends the signal, so the product needs no hook for it."""
+"""kill -9 before each kind of call that changes the disk: a client never sees anything that is not whole, and the next
+start ends where an undisturbed run ends. strace sends the signal, so the product needs no hook for it."""
 
 import collections
 import os

@@ -20,7 +20,8 @@ def world(n, bad=()):
             Provider(
                 "null",
                 versions=[
-                    ProviderVersion(number, PLATFORMS, 5000, sign="bad" if number in bad else "good") for number in numbers
+                    ProviderVersion(number, PLATFORMS, 5000, sign="bad" if number in bad else "good")
+                    for number in numbers
                 ],
             )
         ],
@@ -211,7 +212,10 @@ def test_two_depots_share_a_package(daemon, upstream):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"repoUrl": "{web}/rival/terraform-aws-vpc"}, "from github:acme/terraform-aws-vpc, depot b from github:rival/"),
+        (
+            {"repoUrl": "{web}/rival/terraform-aws-vpc"},
+            "from github:acme/terraform-aws-vpc, depot b from github:rival/",
+        ),
         ({"fileFormat": "tar"}, "depot a stores it as zip, depot b as tar"),
     ],
 )

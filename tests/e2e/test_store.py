@@ -16,25 +16,16 @@ PLATFORMS = ["linux_amd64", "linux_arm64", "darwin_arm64"]
 DAY = 24 * 3600
 
 
-def world(n=2, last=None):
-    """`n` versions of everything; `last` goes into the newest of null."""
+def world(n=2):
+    """`n` versions of everything but random, which never changes."""
     numbers = [f"1.{i}.0" for i in range(n)]
     versions = [ProviderVersion(number, PLATFORMS, 20_000) for number in numbers]
-    for key, value in (last or {}).items():
-        setattr(versions[-1], key, value)
     return World(
-        providers=[Provider("null", versions=versions), Provider("random", versions=[ProviderVersion("1.0.0", PLATFORMS)])],
+        providers=[
+            Provider("null", versions=versions),
+            Provider("random", versions=[ProviderVersion("1.0.0", PLATFORMS)]),
+        ],
         modules=[Module("acme", "terraform-aws-vpc", [Release(f"v{number}") for number in numbers])],
-    )
-
-
-def write_depot(daemon, name="demo", limit=None, **spec):
-    more = {"versionHistoryLimit": limit} if limit else {}
-    daemon.write_depot(
-        name,
-        providers=[provider("null", **more), provider("random")],
-        modules=[module("terraform-aws-vpc", "acme", "aws", **more)],
-        **spec,
     )
 
 
@@ -42,7 +33,12 @@ def write_depot(daemon, name="demo", limit=None, **spec):
 def synced(daemon, upstream):
     """A store that is complete, of a daemon that polls at a restart only what is due."""
     upstream.replace(world())
-    write_depot(daemon, pollingIntervalMinutes=60)
+    daemon.write_depot(
+        "demo",
+        providers=[provider("null"), provider("random")],
+        modules=[module("terraform-aws-vpc", "acme", "aws")],
+        pollingIntervalMinutes=60,
+    )
     daemon.start()
     daemon.sync()
     return daemon.settle()
@@ -50,7 +46,8 @@ def synced(daemon, upstream):
 
 def zips(upstream):
     """The archives of providers that were fetched, by their names."""
-    return sorted(r["path"].rpartition("/")[2] for r in upstream.requests("hashicorp_releases") if r["path"].endswith(".zip"))
+    names = (r["path"].rpartition("/")[2] for r in upstream.requests("hashicorp_releases"))
+    return sorted(name for name in names if name.endswith(".zip"))
 
 
 def archive(version, platform="linux_amd64"):
@@ -141,7 +138,13 @@ def add_stale(path):
 @pytest.mark.parametrize("hostname", HOSTNAMES)
 @pytest.mark.parametrize(
     ("damage", "name"),
-    [(delete, "index.json"), (garble, "index.json"), (delete, "1.0.0.json"), (garble, "1.0.0.json"), (add_stale, "1.0.0.json")],
+    [
+        (delete, "index.json"),
+        (garble, "index.json"),
+        (delete, "1.0.0.json"),
+        (garble, "1.0.0.json"),
+        (add_stale, "1.0.0.json"),
+    ],
 )
 def test_documents_are_mended_at_the_start(synced, upstream, damage, name, hostname):
     before = synced.tree()
@@ -166,7 +169,15 @@ def outlandish(text):
     return json.dumps(record)
 
 
-@pytest.mark.parametrize("damage", [cut, outlandish, lambda _: "", lambda _: "[]", lambda text: text.replace("published", "fine")])
+def empty(_):
+    return ""
+
+
+def unknown_state(text):
+    return text.replace('"published"', '"fine"')
+
+
+@pytest.mark.parametrize("damage", [cut, outlandish, empty, unknown_state])
 def test_damaged_record_is_for_people_to_mend(synced, damage):
     before = synced.tree()
     path = synced.provider_directory("null") / "record.json"
