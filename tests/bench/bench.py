@@ -73,8 +73,8 @@ class Bench:
 
     def warm(self):
         """The server has its files in memory before anybody is measured."""
-        reference.fetch_and_check(self.fresh(), self.upstream.endpoints, self.artifacts, "touch sums; ls *.zip >sums") \
-            if self.artifacts else None
+        if self.artifacts:
+            reference.fetch_and_check(self.fresh(), self.upstream.endpoints, self.artifacts, reference.CHECK_NOTHING)
 
     def close(self):
         if self.upstream is None:
@@ -176,16 +176,16 @@ class Bench:
             ours, *mirrors = self.in_turn(*measures)
         finally:
             self.upstream.set_latency(0)
-        name = f"cold sync, {len(self.artifacts)} zips ({world}), {self.arguments.latency} ms for each answer; terraform"
+        zips = f"cold sync, {len(self.artifacts)} zips ({world})"
+        name = f"{zips}, {self.arguments.latency} ms for each answer; terraform providers mirror"
         self.add(self.against_terraform(3, name, ours, mirrors))
 
     def figure_4(self):
-        for world in ("stored", "go", "huge"):
+        for world, name in (("stored", "in 1"), ("go", "in 2"), ("huge", "with one artifact of 2 GiB")):
             if world not in self.memory:
                 self.use(world)
                 self.sync()
-            name = {"stored": "peak memory in 1", "go": "peak memory in 2", "huge": "peak memory, one artifact of 2 GiB"}
-            self.add(Row(4, name[world], "bytes", self.memory[world], ours_max=MEMORY_MAX))
+            self.add(Row(4, f"peak memory {name}", "bytes", self.memory[world], ours_max=MEMORY_MAX))
 
     def figure_5(self):
         self.use("poll")
@@ -220,7 +220,7 @@ class Bench:
         return [
             (request["role"], request["path"])
             for request in self.upstream.requests()
-            if (request["role"] == "hashicorp_api" or (request["role"] == "github_api" and "/releases" in request["path"]))
+            if request["role"] in ("hashicorp_api", "github_api") and "/releases" in request["path"]
         ]
 
     def add_poll(self, name, listings, before, after):
@@ -306,9 +306,11 @@ def parse_arguments():
     parser.add_argument("--repetitions", type=int, default=3, metavar="N", help="default 3")
     parser.add_argument("--stored", type=int, default=200, metavar="N", help="zips that do not compress, default 200")
     parser.add_argument("--go", type=int, default=40, metavar="N", help="zips of real shape, default 40")
-    parser.add_argument("--poll", type=int, default=200, metavar="N", help="packages of the unchanged poll, default 200")
+    parser.add_argument("--poll", type=int, default=200, metavar="N", help="packages of figure 5, default 200")
     parser.add_argument("--latency", type=int, default=50, metavar="MS", help="of the server in figure 3, default 50")
-    parser.add_argument("--latency-world", choices=["stored", "go"], default="stored", help="in figure 3, default stored")
+    parser.add_argument(
+        "--latency-world", choices=["stored", "go"], default="stored", help="zips of figure 3, default stored"
+    )
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every sample there")
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--directory", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
@@ -327,7 +329,7 @@ def main():
     bench = Bench(arguments)
     try:
         for figure in sorted(set(arguments.figures) or FIGURES):
-            print(f"{figure}  {FIGURES[figure]}", flush=True)
+            print(f"{figure}  {FIGURES[figure]} (load {os.getloadavg()[0]:.2f})", flush=True)
             getattr(bench, f"figure_{figure}")()
         bench.close()
     except (RuntimeError, ValueError, OSError, subprocess.CalledProcessError) as error:

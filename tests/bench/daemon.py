@@ -43,7 +43,7 @@ class Connection:
 
 
 class Daemon:
-    """`with Daemon(build, directory, endpoints, depot) as daemon:` runs opendepotd on fresh directories until the end."""
+    """`with Daemon(build, directory, endpoints, depot) as daemon:`; opendepotd ends with the block."""
 
     def __init__(self, build, directory, endpoints, depot):
         self.build, self.directory = build, directory
@@ -115,8 +115,8 @@ class Daemon:
         return (int(fields[11]) + int(fields[12])) / ticks, (int(fields[13]) + int(fields[14])) / ticks
 
     def wait_published(self, connection, versions, other=None):
-        """Waits until so many versions are published, every package is done and the disk has it; returns the seconds that
-        GetStatus took each time. other() is called between two questions."""
+        """Waits until so many versions are published, every package is done and the disk has it; returns the seconds
+        that GetStatus took each time. other() is called between two questions."""
         latencies = []
         end = time.monotonic() + END_SECONDS
         following = time.monotonic()

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import time
 
-# Everything after curl, in the directory with the zips.
+# Everything after curl, in the directory with the zips: one line in `sums` for each.
+CHECK_NOTHING = "ls | grep '[.]zip$' >sums"
 CHECK_FILES = "find . -name '*.zip' -print0 | xargs -0 openssl dgst -sha256 >sums && sync"
 CHECK_CONTENT = (
     "find . -name '*.zip' -print0 | xargs -0 -P2 -I{} sh -c 'unzip -p {} | openssl dgst -sha256' >sums && sync"

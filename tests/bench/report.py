@@ -73,8 +73,8 @@ def show(value, unit):
         return f"{value / MIB:.1f} MiB"
     if unit == "ms":
         return f"{value:.2f} ms"
-    if unit == "s":
-        return f"{value:.2f} s"
+    if unit in ("s", "x"):
+        return f"{value:.2f} {unit}"
     return f"{value:g}"
 
 
