@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -239,6 +240,7 @@ static inline void *http_accept(void *userdata) {
                 check(request);
                 request->server = server;
                 request->fd = fd;
+                (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int) { 1 }, sizeof(int));
                 (void) pthread_mutex_lock(&server->mutex);
                 check(server->n_threads < HTTP_CONNECTIONS_MAX);
                 server->connections[server->n_threads] = fd;
