@@ -8,6 +8,8 @@
 
 #define STATE_FILE "state.json"
 #define STATE_SIZE_MAX (16 * MIB)
+/* Later than any next try can be: what says so was written by a clock that was wrong. */
+#define NEXT_TRY_MAX_USEC (12 * 60 * USEC_PER_MINUTE)
 
 /* Saving */
 
@@ -106,6 +108,10 @@ static void load_depot(const Manager *manager, json_object *depots, DepotState *
                 state->next_poll_usec = MIN_OF(state->next_poll_usec, clock_realtime_usec() + 2 * interval);
 }
 
+static uint64_t limit_next_try(uint64_t next_try_usec) {
+        return MIN_OF(next_try_usec, clock_realtime_usec() + NEXT_TRY_MAX_USEC);
+}
+
 static void load_version(Package *package, const char *version, json_object *object) {
         const char *reason = NULL;
         uint64_t attempts = 0, next_try = 0;
@@ -119,13 +125,13 @@ static void load_version(Package *package, const char *version, json_object *obj
         if (!status)
                 return;
         status->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));
-        status->next_try_usec = next_try;
+        status->next_try_usec = limit_next_try(next_try);
 }
 
 static void load_package(Manager *manager, json_object *object) {
         const char *name, *store, *reason = NULL;
         json_object *versions = NULL;
-        uint64_t attempts = 0;
+        uint64_t attempts = 0, next_try = 0;
         Package *package = NULL;
 
         if (json_get_string(object, "name", &name) <= 0 || json_get_string(object, "store", &store) <= 0)
@@ -138,7 +144,8 @@ static void load_package(Manager *manager, json_object *object) {
                 return;
 
         (void) json_get_uint64(object, "lastCheck", &package->last_check_usec);
-        (void) json_get_uint64(object, "nextTry", &package->next_try_usec);
+        if (json_get_uint64(object, "nextTry", &next_try) > 0)
+                package->next_try_usec = limit_next_try(next_try);
         if (json_get_uint64(object, "attempts", &attempts) > 0)
                 package->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));
         if (json_get_string(object, "reason", &reason) > 0 && attempts > 0) {
