@@ -57,7 +57,12 @@ static Download *download_free(Download *download) {
 }
 
 Download *download_cancel(Download *download) {
-        return download ? download_free(download) : NULL;
+        if (!download)
+                return NULL;
+        /* What cannot be continued need not take space. */
+        if (!download->etag)
+                (void) unlinkat(download->staging_fd, download->part, 0);
+        return download_free(download);
 }
 
 uint64_t download_received(const Download *download) {

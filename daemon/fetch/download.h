@@ -43,7 +43,8 @@ typedef struct DownloadRequest {
 
 /* `on_done` is called once from the loop, never from within this call; the download frees itself after it. */
 int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *request, Download **ret);
-/* Forgets it without calling anything; what has arrived stays for the next time. Returns NULL. */
+/* Forgets it without calling anything; what has arrived stays for the next time if it can be
+ * continued. Returns NULL. */
 Download *download_cancel(Download *download);
 /* Bytes that are in the file so far. */
 uint64_t download_received(const Download *download);

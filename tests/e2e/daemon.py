@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 
 from setting import settings, wait_for
 
@@ -34,9 +35,13 @@ class Daemon:
         """`more` goes into opendepot.yaml."""
         self.directory = directory
         self.upstream = upstream
-        self.configuration, self.state, self.runtime = (directory / name for name in ("etc", "state", "run"))
-        for path in (self.configuration / "conf.d", self.state, self.runtime):
+        self.configuration, self.state = directory / "etc", directory / "state"
+        for path in (self.configuration / "conf.d", self.state):
             path.mkdir(parents=True, exist_ok=True)
+        # The path of a socket is short.
+        self._runtime = tempfile.TemporaryDirectory(prefix="opendepot-")
+        self.runtime = pathlib.Path(self._runtime.name)
+        self.runtime.chmod(0o755)
         self.log = directory / "log"
         self.arguments = []  # of opendepotd, beside the directories
         self.process = None

@@ -108,7 +108,7 @@ def test_leaving_does_not_stop_the_sync(running, upstream):
 
 def test_reader_that_sleeps_is_dropped(daemon, upstream):
     """What it does not read piles up to a limit, and then it is let go; the others hear everything."""
-    gone = make("one", [f"1.{i}.0" for i in range(20)], 1000, withdrawn=True, message="x" * 150_000)
+    gone = make("one", [f"1.{i}.0" for i in range(400)], 1000, withdrawn=True, message="x" * 1000)
     upstream.replace(World([gone]))
     daemon.write_depot("team", [want("one")])
     daemon.arguments = ["--log-level=7"]
@@ -119,7 +119,7 @@ def test_reader_that_sleeps_is_dropped(daemon, upstream):
         for _ in range(60):
             planner.send("Plan", {}, more=True)
             planner.rest()
-            assert len(reader.until(lambda event: event["type"] == "plan")[-1]["plan"]) == 20
+            assert len(reader.until(lambda event: event["type"] == "plan")[-1]["plan"]) == 400
             if "A subscriber is let go" in daemon.text():
                 break
         else:
