@@ -94,11 +94,11 @@ static int decode_repository(
         const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
         _cleanup_free_ char *url = NULL, *owner = NULL;
         char *path, *slash, *end;
-        size_t before = problems->n_items;
+        size_t before = problems->n_found;
         int r;
 
         r = schema_base_url(field, node, &url, problems);
-        if (r < 0 || problems->n_items > before)
+        if (r < 0 || problems->n_found > before)
                 return r;
         if (endswith(url, ".git"))
                 url[strlen(url) - strlen(".git")] = '\0';
@@ -177,11 +177,11 @@ static int decode_constraints(
 static int decode_platforms(
         const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
         char ***words = value;
-        size_t before = problems->n_items;
+        size_t before = problems->n_found;
         int r;
 
         r = schema_text_list(field, node, value, problems);
-        if (r < 0 || problems->n_items > before || !strings_contain(*words, "*"))
+        if (r < 0 || problems->n_found > before || !strings_contain(*words, "*"))
                 return r;
         if (strings_length(*words) > 1)
                 return problems_add(
@@ -448,7 +448,7 @@ static int decode_spec(const YamlNode *node, Depot *depot, Problems *problems) {
                 {},
         };
         _cleanup_(depot_entry_clear) DepotEntry global = { .immutable = true };
-        size_t before = problems->n_items;
+        size_t before = problems->n_found;
         Spec spec = {};
         int r;
 
@@ -465,7 +465,7 @@ static int decode_spec(const YamlNode *node, Depot *depot, Problems *problems) {
         if (r >= 0)
                 r = decode_entries(depot, PACKAGE_PROVIDER, spec.providers, &global, problems);
         /* Entries that are incomplete have no address to compare. */
-        if (r >= 0 && problems->n_items == before)
+        if (r >= 0 && problems->n_found == before)
                 r = check_unique(depot, problems);
         return r;
 }
@@ -555,7 +555,7 @@ int depot_decode(const YamlNode *root, const char *file, Problems *problems, Dep
         _cleanup_(depot_unrefp) Depot *depot = calloc(1, sizeof(Depot));
         Problems shape = {};
         Document document = {};
-        size_t before = problems->n_items;
+        size_t before = problems->n_found;
         int r;
 
         if (!depot)
@@ -583,7 +583,7 @@ int depot_decode(const YamlNode *root, const char *file, Problems *problems, Dep
                 return r;
 
         problems_sort(problems);
-        if (problems->n_items == before) {
+        if (problems->n_found == before) {
                 depot_digest(depot, depot->digest);
                 *ret = TAKE_PTR(depot);
         }

@@ -11,6 +11,7 @@ int problems_add(Problems *problems, unsigned line, unsigned column, const char 
         va_list arguments;
         int r;
 
+        problems->n_found++;
         if (problems->n_items > PROBLEMS_MAX)
                 return 0;
         if (problems->n_items == PROBLEMS_MAX)

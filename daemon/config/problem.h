@@ -17,6 +17,7 @@ typedef struct Problem {
 typedef struct Problems {
         Problem *items;
         size_t n_items;
+        size_t n_found; /* those that are not kept included */
 } Problems;
 
 /* Returns 0 or -ENOMEM. */

@@ -149,11 +149,11 @@ static int decode_key(const YamlNode *node, KeySetting *key, Problems *problems)
                 { "file", schema_path, .offset = offsetof(KeySetting, file) },
                 {},
         };
-        size_t before = problems->n_items;
+        size_t before = problems->n_found;
         int r;
 
         r = schema_decode(fields, node, "an element of 'keys'", key, problems);
-        if (r < 0 || problems->n_items > before)
+        if (r < 0 || problems->n_found > before)
                 return r;
         for (char *c = key->fingerprint; *c; c++)
                 *c = (char) toupper((unsigned char) *c);
@@ -202,11 +202,11 @@ static int decode_keys(const SchemaField *field, const YamlNode *node, void *val
 
         for (size_t i = 0; i < node->n_items; i++) {
                 const YamlNode *item = node->items[i];
-                size_t before = problems->n_items;
+                size_t before = problems->n_found;
                 KeySetting key = {};
 
                 r = decode_key(item, &key, problems);
-                if (r >= 0 && problems->n_items == before)
+                if (r >= 0 && problems->n_found == before)
                         r = check_key(&given, &key, item, problems);
                 if (r >= 0)
                         r = LIST_APPEND(given.keys, given.n_keys, key);
@@ -283,14 +283,14 @@ int settings_new(Settings **ret) {
 
 int settings_decode(const YamlNode *root, Problems *problems, Settings **ret) {
         _cleanup_(settings_freep) Settings *settings = NULL;
-        size_t before = problems->n_items;
+        size_t before = problems->n_found;
         int r;
 
         r = settings_new(&settings);
         if (r < 0)
                 return r;
         r = schema_decode(settings_fields, root, "the document", settings, problems);
-        if (r >= 0 && problems->n_items == before)
+        if (r >= 0 && problems->n_found == before)
                 *ret = TAKE_PTR(settings);
         return MIN_OF(r, 0);
 }

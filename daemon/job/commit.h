@@ -3,7 +3,7 @@
 #pragma once
 
 #include "job/package.h"
-#include "job/version_task.h"
+#include "job/version-task.h"
 #include "publish/publish.h"
 
 PublishTarget commit_target(const Package *package, const Settings *settings);

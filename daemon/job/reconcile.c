@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "job/check.h"
 #include "job/commit.h"
-#include "job/version_task.h"
+#include "job/version-task.h"
 
 /* Versions of one package that are under way at once; the fetcher and the workers have limits of their own. */
 #define TASKS_MAX 16U
@@ -562,8 +562,7 @@ static void forget_failures(Reconcile *reconcile) {
         }
 }
 
-static void note_state(
-        Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
+static void note_state(Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
         (void) package_set_status(reconcile->package, version, state, reason);
         tell_version(reconcile, version, state, reason);
 }

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/message-id.h"
 #include "base/text.h"
-#include "manager/manager_private.h"
+#include "manager/manager-private.h"
 
 DepotState *depot_state_free(DepotState *state) {
         if (!state)

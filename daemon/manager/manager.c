@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/message-id.h"
 #include "base/text.h"
-#include "manager/manager_private.h"
+#include "manager/manager-private.h"
 #include "manager/request.h"
 
 /* Packages that are reconciled at once; transfers and workers have limits of their own. */

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/message-id.h"
-#include "manager/manager_private.h"
+#include "manager/manager-private.h"
 
 #define JITTER_MAX_USEC (5 * USEC_PER_MINUTE)
 

@@ -1,7 +1,7 @@
 #include "manager/request.h"
 
 #include "base/clock.h"
-#include "manager/manager_private.h"
+#include "manager/manager-private.h"
 #include "manager/runner.h"
 
 static void request_free(Request *request) {

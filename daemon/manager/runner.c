@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "manager/manager_private.h"
+#include "manager/manager-private.h"
 #include "manager/request.h"
 
 int runner_new(Manager *manager, Package *package, Runner **ret) {

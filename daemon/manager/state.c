@@ -4,7 +4,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "manager/manager_private.h"
+#include "manager/manager-private.h"
 
 #define STATE_FILE "state.json"
 #define STATE_SIZE_MAX (16 * MIB)

@@ -4,7 +4,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "store/batch.h"
-#include "store/file_system.h"
+#include "store/file-system.h"
 
 int store_open(Offload *offload, const StorageConfig *storage, const char *default_directory, Store **ret,
         char **ret_error) {

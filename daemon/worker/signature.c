@@ -9,7 +9,7 @@
 #include "base/fs.h"
 #include "worker/armor.h"
 #include "worker/file.h"
-#include "worker/gpgv_status.h"
+#include "worker/gpgv-status.h"
 
 #define EXIT_NOT_STARTED 127
 /* Where gpgv finds its descriptors. */

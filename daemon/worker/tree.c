@@ -1,7 +1,7 @@
 #include "worker/tree.h"
 
 #include "base/list.h"
-#include "worker/archive_path.h"
+#include "worker/archive-path.h"
 #include "worker/file.h"
 
 #define FOLLOW_LINKS_MAX 40 /* as the kernel's */

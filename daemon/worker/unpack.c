@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "worker/archive_path.h"
+#include "worker/archive-path.h"
 #include "worker/file.h"
 #include "worker/gunzip.h"
 #include "worker/zip.h"

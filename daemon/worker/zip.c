@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "worker/archive_path.h"
+#include "worker/archive-path.h"
 #include "worker/file.h"
 
 #define END_SIZE 22

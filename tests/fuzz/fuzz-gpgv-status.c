@@ -1,6 +1,6 @@
 /* The first byte is gpgv's exit status and the policy, the rest its status: a good verdict has all that it needs. */
 #include "fuzz.h"
-#include "worker/gpgv_status.h"
+#include "worker/gpgv-status.h"
 
 #define PRIMARY "C874011F0AB405110D02105534365D9472D7468F"
 

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fuzz-scratch.h"
-#include "manager/manager_private.h"
+#include "manager/manager-private.h"
 
 static int new_depot(Depot **ret) {
         Depot *depot = calloc(1, sizeof(Depot));

@@ -1,5 +1,5 @@
 /* Verdicts from the status that gpgv gives. */
-#include "worker/gpgv_status.h"
+#include "worker/gpgv-status.h"
 
 #include "base/text.h"
 #include "test.h"

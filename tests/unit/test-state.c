@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "config-files.h"
 #include "loop.h"
-#include "manager/manager_private.h"
+#include "manager/manager-private.h"
 
 #define HOUR (60 * USEC_PER_MINUTE)
 

@@ -1,8 +1,8 @@
-#include "job/version_task.h"
+#include "job/version-task.h"
 
 #include "base/list.h"
 #include "base/text.h"
-#include "job/version_task_private.h"
+#include "job/version-task-private.h"
 
 void version_yield_clear(VersionYield *yield) {
         free(yield->text);

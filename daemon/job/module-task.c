@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "fetch/download.h"
-#include "job/version_task_private.h"
+#include "job/version-task-private.h"
 #include "source/github.h"
 
 typedef struct ModuleTask {

@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "base/sha256.h"
 #include "fetch/download.h"
-#include "job/version_task_private.h"
+#include "job/version-task-private.h"
 #include "source/hashicorp.h"
 #include "verify/shasums.h"
 

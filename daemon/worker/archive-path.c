@@ -1,4 +1,4 @@
-#include "worker/archive_path.h"
+#include "worker/archive-path.h"
 
 #include "base/text.h"
 

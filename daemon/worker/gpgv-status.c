@@ -1,4 +1,4 @@
-#include "worker/gpgv_status.h"
+#include "worker/gpgv-status.h"
 
 #include <time.h>
 

@@ -1,4 +1,4 @@
-#include "store/file_system.h"
+#include "store/file-system.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "job/version_task.h"
+#include "job/version-task.h"
 
 typedef struct VersionTaskKind {
         size_t size; /* of the object that begins with a VersionTask */
