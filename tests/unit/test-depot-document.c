@@ -501,6 +501,11 @@ static void test_hostile_documents(void) {
         check_int(buffer_append(&buffer, HEAD, strlen(HEAD)), 0);
         for (size_t i = 0; i < 60; i++)
                 check_int(buffer_append_format(&buffer, "  unknown%zu: 1\n", i), 0);
+        /* What is found behind them is wrong all the same. */
+        check_int(
+                buffer_append_format(&buffer, "  moduleConfigs: [{name: m, provider: p, repoUrl: 'ftp:x'}]\n"
+                                              "  providerConfigs: [{name: p, architectures: [1, '']}]\n"),
+                0);
         {
                 _cleanup_(config_freep) Config *config = NULL;
 
