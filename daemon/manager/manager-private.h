@@ -50,4 +50,8 @@ int depot_poll(DepotState *state, const ReconcileOptions *options);
 
 /* state.c: what survives a restart. */
 int manager_load_state(Manager *manager);
+/* Behind the scenes. */
 int manager_save_state(Manager *manager);
+/* At the end, when nothing else writes: the text as it was before everything was stopped, NULL when out of memory. */
+char *manager_format_state(const Manager *manager);
+void manager_write_state(const Manager *manager, const char *text);

@@ -116,7 +116,7 @@ static int apply_settings(Manager *manager, const Settings *settings) {
         if (keys_fd < 0)
                 return keys_fd;
         (void) fs_remove_temporaries(keys_fd);
-        r = keys_new(manager->fetcher, keys_fd, settings, &keys);
+        r = keys_new(manager->fetcher, manager->offload, keys_fd, settings, &keys);
         if (r >= 0)
                 r = fetcher_set_options(manager->fetcher, &options);
         if (r < 0)
@@ -247,10 +247,12 @@ int manager_start(Manager *manager) {
 }
 
 Manager *manager_free(Manager *manager) {
+        _cleanup_free_ char *state = NULL;
+
         if (!manager)
                 return NULL;
         if (manager->running)
-                (void) manager_save_state(manager);
+                state = manager_format_state(manager);
 
         for (size_t i = 0; i < manager->n_runners; i++)
                 runner_interrupt(manager->runners[i]);
@@ -262,6 +264,8 @@ Manager *manager_free(Manager *manager) {
         free(manager->depots);
         /* Ends what was given to the store; nobody waits for the answers any more. */
         offload_free(manager->offload);
+        if (state)
+                manager_write_state(manager, state);
         for (size_t i = 0; i < manager->n_runners; i++)
                 runner_free(manager->runners[i]);
         free(manager->runners);

@@ -1,5 +1,6 @@
 /* state.json in the state directory: when each depot is polled next, and what failed. Losing it costs one poll. */
 
+#include "base/background-write.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -67,10 +68,9 @@ static int save_package(json_object *packages, const Package *package) {
         return r;
 }
 
-int manager_save_state(Manager *manager) {
+char *manager_format_state(const Manager *manager) {
         _cleanup_(json_unrefp) json_object *state = json_object_new_object();
         json_object *depots = json_object_new_object(), *packages = json_object_new_array();
-        _cleanup_free_ char *text = NULL;
         int r;
 
         r = state ? json_set(state, "depots", depots) : -ENOMEM;
@@ -80,14 +80,23 @@ int manager_save_state(Manager *manager) {
                 r = save_depot(depots, manager->depots[i]);
         for (size_t i = 0; i < manager->n_runners && r >= 0; i++)
                 r = save_package(packages, manager->runners[i]->package);
-        if (r >= 0) {
-                text = json_format(state, false);
-                r = text ? fs_write_file_durably(manager->state_fd, STATE_FILE, text, strlen(text), 0644)
-                         : -ENOMEM;
-        }
+        return r < 0 ? NULL : json_format(state, false);
+}
+
+int manager_save_state(Manager *manager) {
+        _cleanup_free_ char *text = manager_format_state(manager);
+
+        if (!text)
+                return -ENOMEM;
+        return background_write(manager->offload, manager->state_fd, STATE_FILE, text, strlen(text),
+                "the state of the timers");
+}
+
+void manager_write_state(const Manager *manager, const char *text) {
+        int r = fs_write_file_durably(manager->state_fd, STATE_FILE, text, strlen(text), 0644);
+
         if (r < 0)
                 log_warning("Cannot keep the state of the timers: %s", strerror(-r));
-        return r;
 }
 
 /* Loading: whatever does not look right is as if it were not there. */

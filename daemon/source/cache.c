@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "base/background-write.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -15,11 +16,18 @@ struct ListingCache {
         int fd;
 };
 
+/* "<64 digits>.json" */
+#define CACHE_NAME_SIZE (SHA256_HEX_SIZE + sizeof(".json") - 1)
+
+static void cache_name(const char *url, char ret[static CACHE_NAME_SIZE]) {
+        sha256_hex_of(url, strlen(url), ret);
+        memcpy(ret + SHA256_HEX_SIZE - 1, ".json", sizeof(".json"));
+}
+
 typedef struct CacheRequest {
         int fd;
         char *url;
-        char name[SHA256_HEX_SIZE + 5];
-        char *text; /* put */
+        char name[CACHE_NAME_SIZE];
         ListingPage *page;
         ListingCacheDone done;
         void *userdata;
@@ -64,7 +72,6 @@ static CacheRequest *request_free(CacheRequest *request) {
                 return NULL;
         close_fd(request->fd);
         free(request->url);
-        free(request->text);
         listing_page_free(request->page);
         free(request);
         return NULL;
@@ -83,8 +90,7 @@ static int request_new(ListingCache *cache, const char *url, CacheRequest **ret)
         r = string_assign(&request->url, url);
         if (r < 0)
                 return r;
-        sha256_hex_of(url, strlen(url), request->name);
-        memcpy(request->name + SHA256_HEX_SIZE - 1, ".json", sizeof(".json"));
+        cache_name(url, request->name);
         *ret = TAKE_PTR(request);
         return 0;
 }
@@ -143,22 +149,10 @@ int listing_cache_get(ListingCache *cache, const char *url, ListingCacheDone don
         return r;
 }
 
-static int put_work(void *userdata) {
-        CacheRequest *request = userdata;
-
-        return fs_write_file_durably(request->fd, request->name, request->text, strlen(request->text), 0644);
-}
-
-static void put_done(int result, void *userdata) {
-        _cleanup_(request_freep) CacheRequest *request = userdata;
-
-        if (result < 0 && result != -ECANCELED)
-                log_debug("Cannot keep the listing of %s: %s", request->url, strerror(-result));
-}
-
 int listing_cache_put(ListingCache *cache, const char *url, const ListingPage *page) {
         _cleanup_(json_unrefp) json_object *object = json_object_new_object();
-        _cleanup_(request_freep) CacheRequest *request = NULL;
+        _cleanup_free_ char *text = NULL;
+        char name[CACHE_NAME_SIZE];
         int r;
 
         if (!object)
@@ -170,15 +164,11 @@ int listing_cache_put(ListingCache *cache, const char *url, const ListingPage *p
                 r = json_set_string(object, "next", page->next);
         if (r >= 0)
                 r = json_set(object, "releases", release_list_to_json(page->releases));
-        if (r >= 0)
-                r = request_new(cache, url, &request);
         if (r < 0)
                 return r;
-        request->text = json_format(object, false);
-        if (!request->text)
+        text = json_format(object, false);
+        if (!text)
                 return -ENOMEM;
-        r = offload_run(cache->offload, put_work, put_done, request);
-        if (r >= 0)
-                TAKE_PTR(request);
-        return r;
+        cache_name(url, name);
+        return background_write(cache->offload, cache->fd, name, text, strlen(text), "what upstream listed");
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "base/background-write.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/list.h"
@@ -31,6 +32,7 @@ typedef struct Waiter {
 
 struct Keys {
         Fetcher *fetcher;
+        Offload *offload;
         int fd;
         Key *keys;
         size_t n_keys;
@@ -62,13 +64,14 @@ Keys *keys_free(Keys *keys) {
         return NULL;
 }
 
-int keys_new(Fetcher *fetcher, int directory_fd, const Settings *settings, Keys **ret) {
+int keys_new(Fetcher *fetcher, Offload *offload, int directory_fd, const Settings *settings, Keys **ret) {
         _cleanup_(keys_freep) Keys *keys = calloc(1, sizeof(Keys));
         int r;
 
         if (!keys)
                 return -ENOMEM;
         keys->fetcher = fetcher;
+        keys->offload = offload;
         keys->fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 3);
         if (keys->fd < 0)
                 return negative_errno();
@@ -113,7 +116,6 @@ static void on_key(const FetchResponse *response, void *userdata) {
         Key *key = userdata;
         Keys *keys = key->keys;
         char name[80];
-        int r;
 
         key->transfer = NULL;
         if (response->result == FETCH_OK && response->body->size > 0) {
@@ -121,12 +123,10 @@ static void on_key(const FetchResponse *response, void *userdata) {
 
                 key->due_usec = clock_boottime_usec() + REFRESH_USEC;
                 cached_name(key, name);
-                /* A key is small and comes once a day. */
-                r = key->data && key->size == response->body->size && memcmp(key->data, data, key->size) == 0
-                            ? 0
-                            : fs_write_file_durably(keys->fd, name, data, response->body->size, 0644);
-                if (r < 0)
-                        log_warning("Cannot keep the key %s: %s", key->fingerprint, strerror(-r));
+                if (!key->data || key->size != response->body->size ||
+                        memcmp(key->data, data, key->size) != 0)
+                        (void) background_write(
+                                keys->offload, keys->fd, name, data, response->body->size, "a key");
                 key_set_data(key, data, response->body->size);
         } else {
                 key->due_usec = clock_boottime_usec() + (key->data ? RETRY_USEC : RETRY_MISSING_USEC);

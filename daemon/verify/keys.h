@@ -4,6 +4,7 @@
  * fingerprint, so a wrong text can only make signatures fail. */
 #pragma once
 
+#include "base/offload.h"
 #include "base/util.h"
 #include "config/settings.h"
 #include "fetch/fetcher.h"
@@ -24,7 +25,7 @@ typedef struct KeyText {
 typedef void (*KeysDone)(int r, const KeyText *texts, size_t n_texts, const char *message, void *userdata);
 
 /* Keeps a reference to nothing of `settings`. `directory_fd` (of the state) is duplicated. */
-int keys_new(Fetcher *fetcher, int directory_fd, const Settings *settings, Keys **ret);
+int keys_new(Fetcher *fetcher, Offload *offload, int directory_fd, const Settings *settings, Keys **ret);
 /* No callback is called any more. */
 Keys *keys_free(Keys *keys);
 DEFINE_CLEANUP(Keys *, keys_free)
