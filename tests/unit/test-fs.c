@@ -34,7 +34,8 @@ static void test_open_directory(void) {
 
         /* "" is the directory itself, with a descriptor and a position of its own. */
         fd = fs_open_directory(scratch_fd, "", false);
-        check(fd >= 0 && fd != scratch_fd && fstat(fd, &a) >= 0 && fstat(scratch_fd, &b) >= 0);
+        check(scratch_fd >= 0 && fd >= 0 && fd != scratch_fd && fstat(fd, &a) >= 0 &&
+                fstat(scratch_fd, &b) >= 0);
         check(a.st_ino == b.st_ino);
         close_fd(fd);
 
@@ -113,9 +114,11 @@ static void test_read(void) {
 
 static size_t count_entries(int dirfd) {
         int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *directory = fdopendir(fd);
+        DIR *directory;
         size_t n = 0;
 
+        check(fd >= 0);
+        directory = fdopendir(fd);
         check(directory);
         while (readdir(directory))
                 n++;

@@ -29,7 +29,7 @@ static bool answer(const HttpRequest *request, void *userdata) {
         if (streq(request->path, "/empty"))
                 return http_reply_text(request, "200 OK", NULL, "");
         if (streq(request->path, "/large"))
-                return http_reply_text(request, "200 OK", NULL, getenv("LARGE"));
+                return http_reply_text(request, "200 OK", NULL, strempty(getenv("LARGE")));
         if (atomic_load(&failing))
                 return http_reply_text(request, "404 Not Found", NULL, "");
         return http_reply_text(request, "200 OK", NULL, atomic_load(&newer) ? "newer" : request->path);

@@ -212,9 +212,11 @@ static void test_names(void) {
 
 static size_t count_files(void) {
         int fd = openat(cache_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *directory = fdopendir(fd);
+        DIR *directory;
         size_t n = 0;
 
+        check(fd >= 0);
+        directory = fdopendir(fd);
         check(directory);
         for (struct dirent *entry; (entry = readdir(directory));)
                 n += entry->d_name[0] != '.';

@@ -22,7 +22,7 @@ static void end_capture(const char *expected) {
         size_t size;
 
         (void) fflush(stderr);
-        check(dup2(saved_stderr, STDERR_FILENO) >= 0);
+        check(saved_stderr >= 0 && dup2(saved_stderr, STDERR_FILENO) >= 0);
         saved_stderr = close_fd(saved_stderr);
         check_int(fs_read_fd(fileno(captured), MIB, &text, &size), 0);
         (void) fclose(captured);

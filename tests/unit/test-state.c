@@ -188,10 +188,8 @@ static void test_damaged(void) {
                 "{\"depots\": {\"timed\": {\"lastPoll\": 1, \"nextPoll\": 9, \"digest\": \"other\"}}}",
                 "{\"depots\": {\"timed\": {\"lastPoll\": -1, \"nextPoll\": -1, \"digest\": 7}}}",
                 "{\"packages\": [{\"name\": \"hashicorp/aws\"}]}",
-                "{\"packages\": [{\"name\": \"hashicorp/aws\", \"store\": \"s3:elsewhere\", \"attempts\": "
-                "3}]}",
-                "{\"packages\": [{\"name\": \"hashicorp/none\", \"store\": \"fileSystem:\", \"attempts\": "
-                "3}]}",
+                "{\"packages\": [{\"name\": \"hashicorp/aws\", \"store\": \"s3:b\", \"attempts\": 3}]}",
+                "{\"packages\": [{\"name\": \"hashicorp/none\", \"store\": \"x\", \"attempts\": 3}]}",
                 "{\"packages\": [{\"name\": 1, \"store\": []}]}",
         };
         _cleanup_free_ char *store = below("state/store"), *text = NULL;
