@@ -65,8 +65,30 @@ static bool entry_matches(const DepotEntry *entry, const Version *version) {
                                  : !version_is_prerelease(version);
 }
 
-static bool is_available(const Candidate *candidate) {
-        return candidate->held || (candidate->release && !candidate->release->withdrawn);
+/* "linux_amd64" is wanted if a wish that wants the version names both halves. */
+static bool entry_wants_platform(const DepotEntry *entry, const char *platform) {
+        const char *separator = strchr(platform, '_');
+        _cleanup_free_ char *os = separator ? strndup(platform, (size_t) (separator - platform)) : NULL;
+        bool any_os = !entry->operating_systems || strings_contain(entry->operating_systems, "*"),
+             any_architecture = !entry->architectures || strings_contain(entry->architectures, "*");
+
+        return os && (any_os || strings_contain(entry->operating_systems, os)) &&
+               (any_architecture || strings_contain(entry->architectures, separator + 1));
+}
+
+static bool entry_wants_any(const DepotEntry *entry, const Release *release) {
+        for (char **platform = release->platforms; platform && *platform; platform++)
+                if (entry_wants_platform(entry, *platform))
+                        return true;
+        return false;
+}
+
+/* Whether the version is in the store or could be: only then it takes a place in the wish's history. */
+static bool is_available(const PlanInput *input, const DepotEntry *entry, const Candidate *candidate) {
+        if (candidate->held)
+                return true;
+        return candidate->release && !candidate->release->withdrawn &&
+               (input->kind != PACKAGE_PROVIDER || entry_wants_any(entry, candidate->release));
 }
 
 static bool is_published(const Candidate *candidate) {
@@ -79,18 +101,20 @@ static const char *state_text(const Candidate *candidate) {
 
 static Verdict judge(Planner *planner, const Candidate *candidate) {
         const PlanInput *input = planner->input;
+        bool withdrawn = candidate->release && candidate->release->withdrawn;
         Verdict verdict = { .removable = true };
 
         for (size_t i = 0; i < input->n_wants; i++) {
                 const DepotEntry *entry = input->wants[i].entry;
                 uint64_t limit = entry->version_history_limit;
                 Rank *rank = &planner->ranks[i];
+                bool available = is_available(input, entry, candidate);
 
                 if (!entry_matches(entry, candidate->version))
                         continue;
                 verdict.matched = true;
                 if (limit == 0 || rank->matching < limit) {
-                        if (!verdict.want)
+                        if (!verdict.want && (withdrawn || available))
                                 verdict.want = &input->wants[i];
                         verdict.removable = false;
                 } else {
@@ -98,7 +122,7 @@ static Verdict judge(Planner *planner, const Candidate *candidate) {
                         if ((input->assume_added ? rank->matching : rank->published) < limit)
                                 verdict.removable = false;
                 }
-                if (is_available(candidate))
+                if (available)
                         rank->matching++;
                 if (is_published(candidate))
                         rank->published++;
@@ -107,24 +131,13 @@ static Verdict judge(Planner *planner, const Candidate *candidate) {
         return verdict;
 }
 
-/* "linux_amd64" is wanted if a wish that wants the version names both halves. */
-static bool entry_wants_platform(const DepotEntry *entry, const char *platform) {
-        const char *separator = strchr(platform, '_');
-        _cleanup_free_ char *os = separator ? strndup(platform, (size_t) (separator - platform)) : NULL;
-        bool any_os = !entry->operating_systems || strings_contain(entry->operating_systems, "*"),
-             any_architecture = !entry->architectures || strings_contain(entry->architectures, "*");
-
-        return os && (any_os || strings_contain(entry->operating_systems, os)) &&
-               (any_architecture || strings_contain(entry->architectures, separator + 1));
-}
-
 static bool wants_platform(const Planner *planner, const Candidate *candidate, const char *platform) {
         const PlanInput *input = planner->input;
 
         for (size_t i = 0; i < input->n_wants; i++) {
                 const DepotEntry *entry = input->wants[i].entry;
                 uint64_t limit = entry->version_history_limit;
-                /* judge() has counted this candidate already. */
+                /* judge() has counted this candidate already, if the wish wants any of its platforms. */
                 bool within = limit == 0 || planner->ranks[i].matching <= limit;
 
                 if (within && entry_matches(entry, candidate->version) &&

@@ -508,6 +508,25 @@ static void test_platforms_missing(void) {
         CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64 1.0.0=windows_386 0.9.0",
                 .wants = { { "d", NULL, 0, "linux" } },
                 .expected = "add 2.0.0 linux_amd64: wanted by depot d\n");
+        /* Nor does it take a place in the history, neither before nor after the others are in. */
+        CHECK_PLAN(PROVIDER, .releases = "4.0.0=windows_386 3.0.0 2.0.0=linux_amd64 1.0.0=linux_amd64",
+                .wants = { { "d", NULL, 1, "linux" } },
+                .expected = "add 2.0.0 linux_amd64: wanted by depot d\n");
+        CHECK_PLAN(PROVIDER, .releases = "4.0.0=windows_386 3.0.0 2.0.0=linux_amd64 1.0.0=linux_amd64",
+                .record = "2.0.0=linux_amd64 1.0.0=linux_amd64", .assume_added = true,
+                .wants = { { "d", NULL, 1, "linux" } },
+                .expected = "keep 2.0.0: published\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 1 of depot d\n");
+        /* For one wish it counts, for the other it does not. */
+        CHECK_PLAN(PROVIDER, .releases = "3.0.0=windows_386 2.0.0=linux_amd64 1.0.0=linux_amd64,windows_386",
+                .wants = { { "a", NULL, 1, "linux" }, { "b", NULL, 2, "windows" } },
+                .expected = "add 3.0.0 windows_386: wanted by depot b\n"
+                            "add 2.0.0 linux_amd64: wanted by depot a\n"
+                            "add 1.0.0 windows_386: wanted by depot b\n");
+        /* What is in the store counts, whatever upstream has of it now. */
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=windows_386 1.0.0=linux_amd64",
+                .record = "2.0.0=linux_amd64", .wants = { { "d", NULL, 1, "linux" } },
+                .expected = "keep 2.0.0: published\n");
         /* What has appeared since, or is wanted since, is brought. */
         CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64,linux_arm64", .record = "1.0.0=linux_amd64",
                 .wants = { { "d" } }, .expected = "add 1.0.0 linux_arm64: wanted by depot d\n");
