@@ -3,10 +3,14 @@
 #include <fcntl.h>
 
 #include "base/clock.h"
+#include "base/names.h"
 #include "base/sha256.h"
 #include "fetch/download.h"
 #include "job/version-task-private.h"
 #include "source/github.h"
+
+/* The longest of what is appended to a version. */
+#define README_SUFFIX ".README.md"
 
 typedef struct ModuleTask {
         VersionTask base;
@@ -89,12 +93,15 @@ static void on_repacked(const WorkerReport *report, void *userdata) {
         if (r >= 0)
                 r = version_yield_add_file(&base->yield, task->repacked, task->file);
         if (r >= 0 && report->readme_size > 0) {
-                text_set(&readme_file, "%s.README.md", base->item->version);
+                text_set(&readme_file, "%s" README_SUFFIX, base->item->version);
                 r = readme_file ? version_yield_add_file(&base->yield, task->readme, readme_file) : -ENOMEM;
         } else
                 remove_staged(task, task->readme);
         if (r < 0) {
                 remove_staged(task, task->repacked);
+                remove_staged(task, task->readme);
+                /* Half described is not to be recorded. */
+                base->yield.version = record_version_free(base->yield.version);
                 if (r != -EEXIST)
                         version_task_fail(base, false, 0, "%s", strerror(-r));
         }
@@ -170,6 +177,12 @@ static int module_task_start(VersionTask *base) {
                 file_format_suffix(base->item->entry->file_format));
         if (!url || !task->file)
                 return -ENOMEM;
+        /* Said here, as it would spoil everything else that is committed with it. */
+        if (strlen(base->item->version) > NAME_LENGTH_MAX - strlen(README_SUFFIX)) {
+                version_task_fail(base, true, 0, "the version is too long for the name of a file");
+                version_task_finish(base);
+                return 0;
+        }
         key = package_key(package, task->file);
         if (!key)
                 return -ENOMEM;

@@ -321,6 +321,8 @@ static void on_signature(const WorkerReport *report, void *userdata) {
         if (r >= 0)
                 r = keep_proof(task);
         if (r < 0) {
+                /* Half described is not to be recorded. */
+                base->yield.version = record_version_free(base->yield.version);
                 version_task_fail(base, false, 0, "%s", strerror(-r));
                 version_task_finish(base);
                 return;
