@@ -111,7 +111,7 @@ static int strip_top(
 /* Takes an entry in. After a file, its content follows with add_content() and file_end(). */
 static int add_entry(Unpack *unpack, const char *original, TreeType type, mode_t mode, const char *target) {
         _cleanup_free_ char *name = NULL, *target_copy = NULL;
-        const char *path;
+        const char *path = NULL;
         TreeEntry *entry;
         int r;
 
