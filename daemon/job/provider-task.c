@@ -153,7 +153,9 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
         platform->download = NULL;
         if (report->result == DOWNLOAD_OK) {
                 platform->size = report->size;
-                fd = fcntl(report->fd, F_DUPFD_CLOEXEC, 3);
+                /* Opened anew: who parses it must not be able to change it. */
+                fd = openat(base->package->store->staging_fd, platform->staged,
+                        O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
                 r = fd < 0 ? negative_errno() : platform_hash(platform, fd);
                 if (r >= 0)
                         return;
@@ -222,6 +224,7 @@ static int platform_start(Platform *platform) {
         return platform_download(platform);
 }
 
+/* NULL: it is not the sums' fault. */
 static const char *shasums_error(int error) {
         switch (error) {
         case -ENOENT:
@@ -231,7 +234,7 @@ static const char *shasums_error(int error) {
         case -EBADMSG:
                 return "is malformed";
         default:
-                return strerror(-error);
+                return NULL;
         }
 }
 
@@ -247,8 +250,11 @@ static void start_platforms(ProviderTask *task) {
 
                 if (r >= 0)
                         continue;
-                version_task_fail(base, r != -ENOMEM, 0, "%s: %s %s", strempty(platform->file),
-                        task->shasums.name, shasums_error(r));
+                if (shasums_error(r))
+                        version_task_fail(base, true, 0, "%s: %s %s", strempty(platform->file),
+                                task->shasums.name, shasums_error(r));
+                else
+                        version_task_fail(base, false, 0, "%s: %s", strempty(platform->file), strerror(-r));
                 platform_end(platform);
         }
 }

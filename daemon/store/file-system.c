@@ -363,7 +363,7 @@ static int file_system_open_object(Store *base, const char *key) {
         dirfd = fs_open_parent(store->fd, key, false, &name);
         if (dirfd < 0)
                 return dirfd;
-        fd = openat(dirfd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         return fd < 0 ? negative_errno() : fd;
 }
 

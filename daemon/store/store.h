@@ -66,7 +66,7 @@ DEFINE_CLEANUP(Store *, store_free)
 int store_get(Store *store, const char *key, size_t max, StoreGetDone done, void *userdata);
 int store_list(Store *store, const char *prefix, StoreListDone done, void *userdata);
 
-/* Opens an object for reading and writing where it lies, to verify it again. Returns a descriptor, -EOPNOTSUPP from a
+/* Opens an object for reading where it lies, to verify it again. Returns a descriptor, -EOPNOTSUPP from a
  * backend whose objects are elsewhere, or a negative errno. */
 int store_open_object(Store *store, const char *key);
 

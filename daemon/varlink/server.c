@@ -11,6 +11,8 @@
 #include "varlink/service.h"
 
 #define SUBSCRIPTIONS_MAX 64U
+/* What users who may only read can have of them: each may hold up to a buffer of events. */
+#define SUBSCRIPTIONS_UNPRIVILEGED_MAX 16U
 #define CONNECTIONS_MAX 256U
 #define PEER_GROUPS_MAX 1024
 #define PROGRESS_USEC (250 * USEC_PER_MSEC)
@@ -450,7 +452,8 @@ static int on_subscribe(
         r = sd_varlink_dispatch(link, parameters, no_parameters, NULL);
         if (r != 0)
                 return r;
-        if (server->n_subscriptions >= SUBSCRIPTIONS_MAX)
+        if (server->n_subscriptions >=
+                (peer_may_change(link) ? SUBSCRIPTIONS_MAX : SUBSCRIPTIONS_UNPRIVILEGED_MAX))
                 return sd_varlink_error(link, "io.defdev.opendepot.TooManySubscribers", NULL);
         r = subscription_new(server, link, &subscription);
         if (r >= 0)
@@ -529,7 +532,7 @@ int varlink_server_new(sd_event *event, Manager *manager, const char *directory,
                 return r;
         (void) sd_varlink_server_set_userdata(server->server, server);
         (void) sd_varlink_server_set_connections_max(server->server, CONNECTIONS_MAX);
-        (void) sd_varlink_server_set_connections_per_uid_max(server->server, CONNECTIONS_MAX);
+        (void) sd_varlink_server_set_connections_per_uid_max(server->server, CONNECTIONS_MAX / 2);
         r = sd_varlink_server_set_info(server->server, "OpenDepot", "opendepotd", OPENDEPOT_VERSION,
                 "https://github.com/tonedefdev/opendepot");
         if (r >= 0)

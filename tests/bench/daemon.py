@@ -67,7 +67,10 @@ class Daemon:
 
     def start(self):
         """Starts the program and returns a connection as soon as it answers."""
+        # As its unit starts it.
         command = [
+            "nice",
+            "-n-5",
             self.build / "daemon/opendepotd",
             f"--config-directory={self.directory}/etc",
             f"--state-directory={self.state}",
