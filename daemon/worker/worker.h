@@ -48,7 +48,7 @@ const char *signature_verdict_to_string(SignatureVerdict verdict);
 /* Descriptors are taken over by worker_pool_submit(), whatever it returns. Unused ones are -EBADF. */
 typedef struct WorkerRequest {
         WorkerKind kind;
-        int input_fd; /* hash-zip: the file, which is fsynced; repack: archive; signature: the data */
+        int input_fd;  /* hash-zip: the file, which is fsynced; repack: archive; signature: the data */
         int output_fd; /* repack: empty file opened for writing; fsynced by the worker */
 
         /* hash-zip */

@@ -425,15 +425,20 @@ static void test_links(void) {
         close_fd(fd);
 }
 
+/* It can be read and synced, not changed. */
 static void test_open_object(void) {
+        char first;
         int fd;
 
         check_int(put("object/file", "content", NULL), 0);
         fd = store_open_object(store, "object/file");
         check(fd >= 0);
-        check_int(pwrite(fd, "C", 1, 0), 1);
+        check_int(pread(fd, &first, 1, 0), 1);
+        check_int(first, 'c');
+        check_int(fsync(fd), 0);
+        check(pwrite(fd, "C", 1, 0) < 0 && errno == EBADF);
         close_fd(fd);
-        check_object("object/file", "Content");
+        check_object("object/file", "content");
         check_int(store_open_object(store, "object/none"), -ENOENT);
         check_int(store_open_object(store, "none/none"), -ENOENT);
         check_int(store_open_object(store, "object"), -EISDIR);
