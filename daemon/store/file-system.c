@@ -356,15 +356,19 @@ static int file_system_commit(Store *base, StoreBatch *batch, StoreCommitDone do
 
 static int file_system_open_object(Store *base, const char *key) {
         FileSystemStore *store = (FileSystemStore *) base;
-        _cleanup_close_ int dirfd = -EBADF;
+        _cleanup_close_ int dirfd = -EBADF, fd = -EBADF;
         const char *name;
-        int fd;
+        struct stat st;
 
         dirfd = fs_open_parent(store->fd, key, false, &name);
         if (dirfd < 0)
                 return dirfd;
         fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        return fd < 0 ? negative_errno() : fd;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return negative_errno();
+        if (!S_ISREG(st.st_mode))
+                return S_ISDIR(st.st_mode) ? -EISDIR : -EBADFD;
+        return TAKE_FD(fd);
 }
 
 static const StoreBackend file_system_backend = {
