@@ -2,6 +2,7 @@
 start ends where an undisturbed run ends. strace sends the signal, so the product needs no hook for it."""
 
 import collections
+import fcntl
 import os
 import re
 import shutil
@@ -96,6 +97,19 @@ def reference(tmp_path_factory, simulator):
     return Reference(tmp_path_factory.mktemp("undisturbed"), simulator)
 
 
+def staging_is_free(daemon):
+    """A process that is being made for a worker has the daemon's descriptors, and its lock, until it calls exec."""
+    path = daemon.store / ".staging"
+    if not path.exists():
+        return True
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def run_until_killed(daemon, call, number):
@@ -107,7 +121,7 @@ def run_until_killed(daemon, call, number):
         killed = daemon.run("sync", "--wait").returncode != 0
         if killed:
             assert daemon.process.wait(30) == -signal.SIGKILL
-            wait_for(lambda: not workers(), 10, "the end of the workers")
+            wait_for(lambda: staging_is_free(daemon) and not workers(), 10, "the end of the workers")
     daemon.kill()
     daemon.worker = BUILD / "daemon/opendepot-worker"
     return killed
