@@ -31,6 +31,16 @@ def upstream(simulator):
     assert simulator.errors() == []
 
 
+@pytest.fixture(autouse=True)
+def no_daemon_is_left():
+    """Those of a test that failed are ended, too."""
+    yield
+    for one in Daemon.started:
+        if one.process is not None:
+            one.kill()
+    Daemon.started.clear()
+
+
 @pytest.fixture
 def daemon(tmp_path, upstream):
     one = Daemon(tmp_path, upstream)

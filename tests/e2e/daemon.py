@@ -31,6 +31,8 @@ def module(name, owner, system, constraint=None, **more):
 
 
 class Daemon:
+    started = []  # by the test that runs
+
     def __init__(self, directory, upstream, **more):
         """`more` goes into opendepot.yaml."""
         self.directory = directory
@@ -96,6 +98,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [*prefix, *self.command()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        Daemon.started.append(self)
         return self
 
     @contextlib.contextmanager
