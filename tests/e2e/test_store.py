@@ -117,10 +117,12 @@ def test_bad_orphans_are_replaced(synced, upstream):
     data[len(data) // 2] ^= 1
     (directory / archive("1.0.0")).write_bytes(data)
     (directory / archive("1.1.0")).write_bytes(b"not a zip")
+    other = archive("1.0.0", PLATFORMS[1])
+    (directory / other).write_bytes((directory / archive("1.1.0", PLATFORMS[1])).read_bytes())
     upstream.reset()
     synced.start()
     synced.sync()
-    assert zips(upstream) == [archive("1.0.0"), archive("1.1.0")]
+    assert zips(upstream) == sorted([archive("1.0.0"), archive("1.1.0"), other])
     assert synced.tree() == before
 
 
