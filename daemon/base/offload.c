@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
+
+#include "base/priority.h"
 
 #define THREADS_MAX 16
-#define THREAD_NICE 5
 
 typedef struct Request Request;
 
@@ -59,8 +59,7 @@ static Request *queue_pop(Queue *queue) {
 static void *thread_main(void *userdata) {
         Offload *offload = userdata;
 
-        /* Of this thread alone (setpriority(2), NOTES): the loop goes first, wherever the daemon stands itself. */
-        (void) setpriority(PRIO_PROCESS, 0, THREAD_NICE);
+        priority_background();
         (void) pthread_mutex_lock(&offload->mutex);
         for (;;) {
                 Request *request;

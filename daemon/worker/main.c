@@ -6,14 +6,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/priority.h"
 #include "base/text.h"
 #include "worker/protocol.h"
 #include "worker/repack.h"
 #include "worker/signature.h"
 #include "worker/ziphash.h"
 
-/* The daemon's loop comes first when both want the processor. */
-#define NICENESS 10
 /* No job needs more memory of its own than this: everything large is streamed. */
 #define DATA_SIZE_MAX (1 * GIB)
 
@@ -35,7 +34,7 @@ static void prepare_process(void) {
         (void) signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit fails with EFBIG instead */
         (void) signal(SIGPIPE, SIG_IGN);
         (void) umask(0077);
-        (void) setpriority(PRIO_PROCESS, 0, NICENESS);
+        priority_background();
         set_limit(RLIMIT_CORE, 0);
 #if !defined(__SANITIZE_ADDRESS__)
         set_limit(RLIMIT_DATA, DATA_SIZE_MAX);

@@ -233,7 +233,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 /* Starts the program with the socket as WORKER_FD, nothing on standard input and output, our standard error and no
- * other descriptor. posix_spawn() shares our memory until the exec, so that it neither copies page tables nor runs
+ * other descriptor. It has a process group of its own, not a session: the kernel may give each session an equal share of the
+ * processors (autogroup, sched(7)), and a worker's niceness would count for nothing. posix_spawn() shares our memory until the exec, so that it neither copies page tables nor runs
  * anything that threads of ours could have left locked. */
 static int spawn(const char *program, int socket, int *ret_pidfd) {
         posix_spawn_file_actions_t actions;
@@ -272,7 +273,7 @@ static int spawn(const char *program, int socket, int *ret_pidfd) {
                 (r = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
                 (r = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
                 (r = posix_spawnattr_setflags(&attributes,
-                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID)) == 0)
+                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP)) == 0)
                 r = pidfd_spawn(&pidfd, program, &actions, &attributes, arguments, environment);
 
         (void) posix_spawnattr_destroy(&attributes);
