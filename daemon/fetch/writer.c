@@ -1,6 +1,9 @@
 #include "fetch/writer.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+
+#define WRITE_SIZE_MIN (WRITER_CHUNK_SIZE / 2)
 
 typedef struct Chunk {
         uint8_t *data;
@@ -74,14 +77,25 @@ uint64_t writer_size(const Writer *writer) {
         return writer->size;
 }
 
+/* A file that was emptied is written out when it is closed (ext4(5), auto_da_alloc): not one that was empty before. */
+static int empty_file(int fd) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return negative_errno();
+        return st.st_size > 0 && ftruncate(fd, 0) < 0 ? negative_errno() : 0;
+}
+
 static int write_chunk(void *userdata) {
         Writer *writer = userdata;
         const uint8_t *rest = writer->writing.data;
         size_t left = writer->writing.size;
 
         if (writer->writing.rewind) {
-                if (ftruncate(writer->fd, 0) < 0)
-                        return negative_errno();
+                int r = empty_file(writer->fd);
+
+                if (r < 0)
+                        return r;
                 sha256_start(&writer->sha256);
                 writer->offset = 0;
         }
@@ -117,8 +131,9 @@ static void writer_end(Writer *writer) {
         done(error, size, hex, userdata);
 }
 
-static bool is_empty(const Chunk *chunk) {
-        return chunk->size == 0 && !chunk->rewind;
+/* A thread is not woken for every record of TLS. */
+static bool is_worth_writing(const Writer *writer) {
+        return writer->filling.size >= WRITE_SIZE_MIN || (writer->paused && writer->filling.size > 0);
 }
 
 static void on_written(int result, void *userdata) {
@@ -131,7 +146,7 @@ static void on_written(int result, void *userdata) {
         }
         if (writer->error == 0)
                 writer->error = MIN_OF(result, 0);
-        if (writer->error == 0 && (!is_empty(&writer->filling) || (writer->done && !writer->writing.last)))
+        if (writer->error == 0 && (writer->done ? !writer->writing.last : is_worth_writing(writer)))
                 writer->error = writer_submit(writer);
         if (writer->done && !writer->in_flight) {
                 writer_end(writer);
@@ -162,14 +177,19 @@ int writer_add(Writer *writer, const void *data, size_t size) {
         if (size > WRITER_CHUNK_SIZE)
                 return -EMSGSIZE;
         if (size > WRITER_CHUNK_SIZE - writer->filling.size) {
-                /* While something is being written there is one buffer, and it is full. */
-                writer->paused = true;
-                return -EAGAIN;
+                if (writer->in_flight) {
+                        /* There is this one buffer meanwhile, and it is full. */
+                        writer->paused = true;
+                        return -EAGAIN;
+                }
+                writer->error = writer_submit(writer);
+                if (writer->error < 0)
+                        return writer->error;
         }
         memcpy(writer->filling.data + writer->filling.size, data, size);
         writer->filling.size += size;
         writer->size += size;
-        if (!writer->in_flight)
+        if (!writer->in_flight && is_worth_writing(writer))
                 writer->error = writer_submit(writer);
         return writer->error;
 }

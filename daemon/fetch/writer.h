@@ -19,7 +19,7 @@ typedef void (*WriterDone)(int r, uint64_t size, const char *sha256, void *userd
 /* `fd` is duplicated. `sha256` and `size` are of what the file holds already, behind which is written. */
 int writer_new(Offload *offload, int fd, const Sha256 *sha256, uint64_t size, WriterReady ready,
         void *userdata, Writer **ret);
-/* What was taken is still written; nothing is called any more. */
+/* What is being written is still written; nothing is called any more. */
 Writer *writer_free(Writer *writer);
 DEFINE_CLEANUP(Writer *, writer_free)
 
