@@ -181,22 +181,64 @@ static ExitStatus report_transport(const Client *client, int error) {
         }
 }
 
-ExitStatus client_call(
-        Client *client, const char *method, sd_json_variant *parameters, sd_json_variant **ret) {
+/* The answers to several calls come in the order of the calls. */
+typedef struct Answers {
+        Client *client;
+        const ClientCall *calls;
+        size_t n_calls, n_answered;
+        ExitStatus status;
+} Answers;
+
+static int on_answer(sd_varlink *link, sd_json_variant *parameters, const char *error,
+        sd_varlink_reply_flags_t flags, void *userdata) {
+        Answers *answers = userdata;
+
+        if (answers->status == CTL_OK && error)
+                answers->status = report_error(answers->client, error, parameters);
+        if (answers->status == CTL_OK && answers->n_answered < answers->n_calls)
+                *answers->calls[answers->n_answered].ret = sd_json_variant_ref(parameters);
+        answers->n_answered++;
+        return 0;
+}
+
+static int invoke(sd_varlink *link, const ClientCall *call) {
         _cleanup_free_ char *name = NULL;
-        sd_json_variant *reply = NULL;
-        const char *error = NULL;
+
+        if (asprintf(&name, INTERFACE "%s", call->method) < 0) {
+                name = NULL;
+                return -ENOMEM;
+        }
+        return sd_varlink_invoke(link, name, call->parameters);
+}
+
+static int call_all(Answers *answers) {
+        sd_varlink *link = answers->client->link;
         int r;
 
-        if (asprintf(&name, INTERFACE "%s", method) < 0)
-                return report_errno(-ENOMEM, method);
-        r = sd_varlink_call(client->link, name, parameters, &reply, &error);
-        if (r < 0)
-                return report_transport(client, r);
-        if (error)
-                return report_error(client, error, reply);
-        *ret = sd_json_variant_ref(reply);
-        return CTL_OK;
+        (void) sd_varlink_set_userdata(link, answers);
+        r = sd_varlink_bind_reply(link, on_answer);
+        for (size_t i = 0; i < answers->n_calls && r >= 0; i++)
+                r = invoke(link, &answers->calls[i]);
+        while (r >= 0 && answers->n_answered < answers->n_calls && answers->status == CTL_OK) {
+                r = sd_varlink_process(link);
+                if (r == 0)
+                        r = sd_varlink_wait(link, UINT64_MAX);
+        }
+        (void) sd_varlink_bind_reply(link, NULL);
+        return r;
+}
+
+ExitStatus client_call_all(Client *client, const ClientCall *calls, size_t n_calls) {
+        Answers answers = { .client = client, .calls = calls, .n_calls = n_calls };
+        int r;
+
+        r = call_all(&answers);
+        return r < 0 && answers.status == CTL_OK ? report_transport(client, r) : answers.status;
+}
+
+ExitStatus client_call(
+        Client *client, const char *method, sd_json_variant *parameters, sd_json_variant **ret) {
+        return client_call_all(client, &(ClientCall) { method, parameters, ret }, 1);
 }
 
 typedef struct Follower {

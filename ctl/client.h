@@ -29,8 +29,17 @@ ExitStatus client_connect(const char *socket, Client **ret);
 Client *client_free(Client *client);
 DEFINE_CLEANUP(Client *, client_free)
 
-/* Calls a method of io.defdev.opendepot ("GetStatus") and waits for its one reply, which is owned by the caller.
+/* A method of io.defdev.opendepot ("GetStatus") and where its one reply goes, which is then owned by the caller.
  * `parameters` may be NULL and stays the caller's. */
+typedef struct ClientCall {
+        const char *method;
+        sd_json_variant *parameters;
+        sd_json_variant **ret;
+} ClientCall;
+
+/* Sends all calls at once and waits for the replies: a busy daemon is waited for once. After a failure, which has been
+ * reported, only client_free() may follow. */
+ExitStatus client_call_all(Client *client, const ClientCall *calls, size_t n_calls);
 ExitStatus client_call(
         Client *client, const char *method, sd_json_variant *parameters, sd_json_variant **ret);
 

@@ -58,11 +58,13 @@ static ExitStatus ask(Client *client, const char *depot, Answer *answer) {
         r = parameters_new(&parameters, "depot", depot, NULL);
         if (r < 0)
                 return report_errno(r, "cannot ask the daemon");
-        status = client_call(client, "GetStatus", NULL, &answer->status);
-        if (status == CTL_OK)
-                status = client_call(client, "ListDepots", parameters, &answer->depots);
-        if (status == CTL_OK)
-                status = client_call(client, "ListPackages", parameters, &answer->packages);
+        status = client_call_all(client,
+                (ClientCall[]) {
+                        { "GetStatus", NULL, &answer->status },
+                        { "ListDepots", parameters, &answer->depots },
+                        { "ListPackages", parameters, &answer->packages },
+                },
+                3);
         return status;
 }
 
