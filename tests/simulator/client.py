@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -48,6 +49,12 @@ class Simulator:
             time.sleep(0.02)
         self.endpoints = json.loads(file.read_text())
         return self
+
+    def set_niceness(self, niceness: int) -> None:
+        """Of every thread that there is; those that they start take it over."""
+        assert self._process is not None
+        for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), niceness)
 
     def stop(self) -> None:
         if self._process is None:

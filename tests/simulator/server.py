@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import mmap
 import os
 import select
@@ -19,6 +20,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from . import faults as faulty
 from .messages import Endless, FileBody, Request, Response, cut_range, http_date, reason
@@ -276,15 +278,20 @@ def _parts(response: Response, length: int) -> Iterator[memoryview]:
     if isinstance(body, FileBody):
         if body.size == 0:
             return
-        descriptor = os.open(body.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            mapped = mmap.mmap(descriptor, body.size, access=mmap.ACCESS_READ)
-        finally:
-            os.close(descriptor)
-        # Never closed here: the mapping goes with the last view of it, and a fault may still hold one.
-        yield from _slices(memoryview(mapped), response.offset, length)
+        # Never closed: the mapping goes with the last view of it, and a fault may still hold one.
+        yield from _slices(memoryview(_mapped(body.path, body.size)), response.offset, length)
         return
     yield from _slices(memoryview(body), response.offset, length)
+
+
+@functools.lru_cache(maxsize=512)
+def _mapped(path: Path, size: int) -> mmap.mmap:
+    """Content never changes under its name, and mapping it anew for every request costs a fault for every page."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+    finally:
+        os.close(descriptor)
 
 
 def _slices(whole: memoryview, offset: int, length: int) -> Iterator[memoryview]:
