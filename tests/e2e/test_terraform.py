@@ -173,7 +173,7 @@ def installed(client, hostname, version):
 
 
 @pytest.mark.parametrize("hostname", HOSTNAMES)
-def test_network_mirror(filled, served, upstream, tmp_path, program, hostname):
+def test_network_mirror(program, filled, served, upstream, tmp_path, hostname):
     client = Client(program, tmp_path, upstream, f'network_mirror {{ url = "{served}/providers/" }}')
     # Its own registry is what a client takes an address without a hostname to mean.
     source = "hashicorp/null" if hostname == REGISTRY[program] else f"{hostname}/hashicorp/null"
@@ -190,7 +190,7 @@ def test_network_mirror(filled, served, upstream, tmp_path, program, hostname):
     assert client.locked() == (f"{hostname}/hashicorp/null", "1.0.0", h1_of(filled, "1.0.0", "linux_amd64"))
 
 
-def test_lock_for_other_platforms(filled, served, upstream, tmp_path, program):
+def test_lock_for_other_platforms(program, filled, served, upstream, tmp_path):
     mirror = f"{served}/providers/"
     client = Client(program, tmp_path, upstream, f'network_mirror {{ url = "{mirror}" }}')
     client.require("hashicorp/null")
@@ -201,7 +201,7 @@ def test_lock_for_other_platforms(filled, served, upstream, tmp_path, program):
     client.init("-lockfile=readonly")
 
 
-def test_lock_file_that_was_made_elsewhere(filled, served, upstream, tmp_path, program):
+def test_lock_file_that_was_made_elsewhere(program, filled, served, upstream, tmp_path):
     """One made from the origin names every archive by zh: of SHA256SUMS; what the mirror has must be among them."""
     client = Client(program, tmp_path, upstream, f'network_mirror {{ url = "{served}/providers/" }}')
     client.require("hashicorp/null")
@@ -223,11 +223,12 @@ def test_lock_file_that_was_made_elsewhere(filled, served, upstream, tmp_path, p
     shutil.rmtree(client.directory / ".terraform")
     other = hashes_of(filled, "1.0.0", *PLATFORMS)
     client.lock(address, "1.1.0", other["h1:"] | other["zh:"])
-    assert "checksum" in client.init(status=1)
-    assert installed(client, REGISTRY[program], "1.1.0") == []
+    for arguments in ([], ["-upgrade"]):
+        assert "checksum" in client.init(*arguments, status=1)
+        assert installed(client, REGISTRY[program], "1.1.0") == []
 
 
-def test_what_is_changed_after_the_fact_is_refused(filled, served, upstream, tmp_path, program):
+def test_what_is_changed_after_the_fact_is_refused(program, filled, served, upstream, tmp_path):
     """The client checks the documents' hashes, so that the web server need not be trusted."""
     path = filled.provider_directory("null") / "terraform-provider-null_1.1.0_linux_amd64.zip"
     path.write_bytes((filled.provider_directory("null") / "terraform-provider-null_1.0.0_linux_amd64.zip").read_bytes())
@@ -236,7 +237,7 @@ def test_what_is_changed_after_the_fact_is_refused(filled, served, upstream, tmp
     assert "checksum" in client.init(status=1)
 
 
-def test_what_failed_verification_cannot_be_installed(filled, served, upstream, tmp_path, program):
+def test_what_failed_verification_cannot_be_installed(program, filled, served, upstream, tmp_path):
     network = f'network_mirror {{ url = "{served}/providers/" }}'
     files = f'filesystem_mirror {{ path = "{filled.store}/providers" }}'
     for number, installation in enumerate((network, files)):
@@ -255,13 +256,13 @@ def install_from_files(daemon, client, hostname, source):
     assert client.locked() == (f"{hostname}/hashicorp/null", "1.1.0", h1)
 
 
-def test_filesystem_mirror(filled, upstream, tmp_path, program):
+def test_filesystem_mirror(program, filled, upstream, tmp_path):
     """The archives are below one hostname, which a client of another registry has to be told."""
     client = Client(program, tmp_path, upstream, f'filesystem_mirror {{ path = "{filled.store}/providers" }}')
     install_from_files(filled, client, HOSTNAMES[0], f"{HOSTNAMES[0]}/hashicorp/null")
 
 
-def test_filesystem_mirror_under_the_name_of_another_registry(filled, upstream, tmp_path, program):
+def test_filesystem_mirror_under_the_name_of_another_registry(program, filled, upstream, tmp_path):
     """As opendepotd(8) has it for OpenTofu; a link in place of the mount would not be followed."""
     here = tmp_path / "mirror" / REGISTRY[program]
     here.mkdir(parents=True)
@@ -274,7 +275,7 @@ def test_filesystem_mirror_under_the_name_of_another_registry(filled, upstream, 
         subprocess.run(["umount", here], check=True)
 
 
-def test_filesystem_mirror_for_the_first_hostname(daemon, upstream, tmp_path, program):
+def test_filesystem_mirror_for_the_first_hostname(program, daemon, upstream, tmp_path):
     """Each client finds hashicorp/x in a store whose first hostname is its own registry's."""
     others = [name for name in HOSTNAMES if name != REGISTRY[program]]
     daemon.configure(providerHostnames=[REGISTRY[program], *others])
@@ -283,7 +284,7 @@ def test_filesystem_mirror_for_the_first_hostname(daemon, upstream, tmp_path, pr
     install_from_files(daemon, client, REGISTRY[program], "hashicorp/null")
 
 
-def test_module_over_http_and_from_disk(filled, served, upstream, tmp_path, program):
+def test_module_over_http_and_from_disk(program, filled, served, upstream, tmp_path):
     path = filled.module_directory("terraform-aws-vpc", "aws") / "1.0.0.zip"
     url = f"{served}/modules/platform/terraform-aws-vpc/aws/1.0.0.zip"
     for number, source in enumerate((url, str(path))):
