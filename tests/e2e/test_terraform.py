@@ -163,13 +163,30 @@ def hashes_of(daemon, version, *platforms):
 
 
 def h1_of(daemon, version, *platforms):
-    """Of these platforms. The client compares zh: while it fetches and locks its own h1:."""
     return hashes_of(daemon, version, *platforms)["h1:"]
+
+
+def lockable(program, daemon, version, *platforms):
+    """What a client locks of a network mirror's archives. Both compare zh: while they fetch; OpenTofu locks it, too."""
+    hashes = hashes_of(daemon, version, *platforms)
+    return hashes["h1:"] | (hashes["zh:"] if program == "tofu" else set())
 
 
 def installed(client, hostname, version):
     directory = client.directory / f".terraform/providers/{hostname}/hashicorp/null/{version}/linux_amd64"
     return [path.name for path in directory.glob("terraform-provider-*")]
+
+
+def init_again(client, hostname):
+    """From the lock file. OpenTofu takes an entry of Terraform's registry for one to be replaced, whatever the
+    configuration names: it keeps to the entry and leaves it as it is, but not when the file is read-only."""
+    shutil.rmtree(client.directory / ".terraform")
+    if client.program == "tofu" and hostname == REGISTRY["terraform"]:
+        assert "rewrote some entries" in client.init("-lockfile=readonly", status=1)
+        client.init()
+    else:
+        client.init("-lockfile=readonly")
+    assert installed(client, hostname, "1.1.0")
 
 
 @pytest.mark.parametrize("hostname", HOSTNAMES)
@@ -180,14 +197,16 @@ def test_network_mirror(program, filled, served, upstream, tmp_path, hostname):
     client.require(source)
     client.init()
     assert installed(client, hostname, "1.1.0") == ["terraform-provider-null_v1.1.0_x5"]
-    assert client.locked() == (f"{hostname}/hashicorp/null", "1.1.0", h1_of(filled, "1.1.0", "linux_amd64"))
+    locked = lockable(program, filled, "1.1.0", "linux_amd64")
+    assert client.locked() == (f"{hostname}/hashicorp/null", "1.1.0", locked)
 
     # The same again from the lock file alone, and an older version on request.
-    shutil.rmtree(client.directory / ".terraform")
-    client.init("-lockfile=readonly")
+    init_again(client, hostname)
+    assert client.locked() == (f"{hostname}/hashicorp/null", "1.1.0", locked)
     client.require(source, "1.0.0")
     client.init("-upgrade")
-    assert client.locked() == (f"{hostname}/hashicorp/null", "1.0.0", h1_of(filled, "1.0.0", "linux_amd64"))
+    locked = lockable(program, filled, "1.0.0", "linux_amd64")
+    assert client.locked() == (f"{hostname}/hashicorp/null", "1.0.0", locked)
 
 
 def test_lock_for_other_platforms(program, filled, served, upstream, tmp_path):
@@ -197,22 +216,24 @@ def test_lock_for_other_platforms(program, filled, served, upstream, tmp_path):
     platforms = [f"-platform={platform}" for platform in PLATFORMS]
     client.run("providers", "lock", "-no-color", f"-net-mirror={mirror}", *platforms)
     address = f"{REGISTRY[program]}/hashicorp/null"
-    assert client.locked() == (address, "1.1.0", h1_of(filled, "1.1.0", *PLATFORMS))
+    assert client.locked() == (address, "1.1.0", lockable(program, filled, "1.1.0", *PLATFORMS))
     client.init("-lockfile=readonly")
 
 
-def test_lock_file_that_was_made_elsewhere(program, filled, served, upstream, tmp_path):
+@pytest.mark.parametrize("hostname", HOSTNAMES)
+def test_lock_file_that_was_made_elsewhere(program, filled, served, upstream, tmp_path, hostname):
     """One made from the origin names every archive by zh: of SHA256SUMS; what the mirror has must be among them."""
     client = Client(program, tmp_path, upstream, f'network_mirror {{ url = "{served}/providers/" }}')
-    client.require("hashicorp/null")
-    address = f"{REGISTRY[program]}/hashicorp/null"
+    address = f"{hostname}/hashicorp/null"
+    client.require(address)
     sums = (filled.provider_directory("null") / "terraform-provider-null_1.1.0_SHA256SUMS").read_text()
     signed = {f"zh:{line.split()[0]}" for line in sums.splitlines()}
     assert hashes_of(filled, "1.1.0", *PLATFORMS)["zh:"] <= signed
     hashes = h1_of(filled, "1.1.0", "linux_amd64") | signed
     client.lock(address, "1.1.0", hashes)
-    client.init("-lockfile=readonly")
+    client.init()
     assert client.locked() == (address, "1.1.0", hashes)
+    init_again(client, hostname)
 
     # zh: alone is enough to accept it; the client adds its own h1:.
     shutil.rmtree(client.directory / ".terraform")
@@ -225,7 +246,7 @@ def test_lock_file_that_was_made_elsewhere(program, filled, served, upstream, tm
     client.lock(address, "1.1.0", other["h1:"] | other["zh:"])
     for arguments in ([], ["-upgrade"]):
         assert "checksum" in client.init(*arguments, status=1)
-        assert installed(client, REGISTRY[program], "1.1.0") == []
+        assert installed(client, hostname, "1.1.0") == []
 
 
 def test_what_is_changed_after_the_fact_is_refused(program, filled, served, upstream, tmp_path):
@@ -252,8 +273,10 @@ def install_from_files(daemon, client, hostname, source):
     client.require(source)
     client.init()
     assert installed(client, hostname, "1.1.0") == ["terraform-provider-null_v1.1.0_x5"]
-    h1 = h1_of(daemon, "1.1.0", "linux_amd64")
-    assert client.locked() == (f"{hostname}/hashicorp/null", "1.1.0", h1)
+    locked = (f"{hostname}/hashicorp/null", "1.1.0", h1_of(daemon, "1.1.0", "linux_amd64"))
+    assert client.locked() == locked
+    init_again(client, hostname)
+    assert client.locked() == locked
 
 
 def test_filesystem_mirror(program, filled, upstream, tmp_path):
@@ -265,9 +288,14 @@ def test_filesystem_mirror(program, filled, upstream, tmp_path):
 def test_filesystem_mirror_under_the_name_of_another_registry(program, filled, upstream, tmp_path):
     """As opendepotd(8) has it for OpenTofu; a link in place of the mount would not be followed."""
     here = tmp_path / "mirror" / REGISTRY[program]
-    here.mkdir(parents=True)
+    here.parent.mkdir()
     archives = filled.store / "providers" / HOSTNAMES[0]
     client = Client(program, tmp_path, upstream, f'filesystem_mirror {{ path = "{here.parent}" }}')
+    here.symlink_to(archives)
+    client.require("hashicorp/null")
+    client.init(status=1)
+    here.unlink()
+    here.mkdir()
     subprocess.run(["mount", "--bind", "-o", "ro", archives, here], check=True)
     try:
         install_from_files(filled, client, REGISTRY[program], "hashicorp/null")
