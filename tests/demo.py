@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from setting import run, settings, wait_for
+from setting import run, settings, wait_for, why_missing
 from simulator.certificates import make_contexts
 from simulator.client import Simulator
 
@@ -80,14 +80,15 @@ http {{
         }}
 }}
 """
-TERRAFORM = """\
+CLIENTS = ("terraform", "tofu")
+CONFIGURATION = """\
 terraform {{
   required_providers {{
     {name} = {{ source = "hashicorp/{name}" }}
   }}
 }}
 """
-TERRAFORM_CLI = """\
+CLIENT_CONFIGURATION = """\
 provider_installation {{
   network_mirror {{ url = "https://localhost:{port}/" }}
 }}
@@ -177,19 +178,21 @@ class Demo:
         self.ready(answers, 20, "nginx")
         return port
 
-    def install(self, port):
-        work = self.directory / "work"
+    def install(self, program, port):
+        version = run(program, "version", env=os.environ | {"CHECKPOINT_DISABLE": "1"}).stdout.splitlines()[0]
+        work = self.directory / program
         work.mkdir()
-        (work / "main.tf").write_text(TERRAFORM.format(name="null"))
-        (self.directory / "terraform.rc").write_text(TERRAFORM_CLI.format(port=port))
-        say(f"# terraform init    (provider_installation: network_mirror https://localhost:{port}/)")
+        (work / "main.tf").write_text(CONFIGURATION.format(name="null"))
+        configuration = self.directory / f"{program}.rc"
+        configuration.write_text(CLIENT_CONFIGURATION.format(port=port))
+        say(f"# {program} init    ({version}; provider_installation: network_mirror https://localhost:{port}/)")
         environment = os.environ | {
-            "TF_CLI_CONFIG_FILE": str(self.directory / "terraform.rc"),
+            "TF_CLI_CONFIG_FILE": str(configuration),
             "SSL_CERT_FILE": str(self.directory / "simulator/ca.pem"),
             "CHECKPOINT_DISABLE": "1",
         }
         subprocess.run(
-            ["terraform", "init", "-no-color", "-input=false"],
+            [program, "init", "-no-color", "-input=false"],
             cwd=work,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -221,10 +224,12 @@ class Demo:
         tree = sorted(path.relative_to(self.store) for path in self.store.rglob("*") if path.is_file())
         print(*tree, sep="\n", flush=True)
         port = self.serve()
-        if shutil.which("terraform"):
-            self.install(port)
-        else:
-            say("terraform is not on the PATH: its installation from the store is not shown")
+        clients = [program for program in CLIENTS if shutil.which(program)]
+        for program in clients:
+            self.install(program, port)
+        if not clients:
+            reasons = "; ".join(why_missing(program) for program in CLIENTS)
+            say(f"An installation from the store is not shown: {reasons}")
 
 
 def main():

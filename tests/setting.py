@@ -1,7 +1,9 @@
-"""What the demo and the test of the installed system share."""
+"""What the tests of the programs, the demo and the test of the installed system share."""
 
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -16,6 +18,18 @@ def wait_for(condition, seconds, what):
             raise TimeoutError(f"{what}: not within {seconds} s")
         time.sleep(0.1)
     return value
+
+
+def why_missing(program):
+    """Why a program that tests talk to is not here, for the line of a skipped test; "" when it is."""
+    if shutil.which(program):
+        return ""
+    if not (TREE / "tests/peers/recipes" / program).exists():
+        return f"{program} is not on the PATH"
+    reason = pathlib.Path(os.environ.get("OPENDEPOT_CACHE", "/var/cache/opendepot-dev"), "peers/missing", program)
+    if reason.exists():
+        return reason.read_text().strip()
+    return f"{program} is not installed: tests/peers/install {program}"
 
 
 def settings(endpoints, **more):
