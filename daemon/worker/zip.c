@@ -1,6 +1,7 @@
 #include "worker/zip.h"
 
 #include <isa-l.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/text.h"
@@ -30,7 +31,7 @@
 #define HOST_UNIX 3
 #define HOST_DARWIN 19
 
-#define INPUT_SIZE (128 * KIB)
+#define WINDOW_SIZE (8 * MIB)
 #define OUTPUT_SIZE (256 * KIB)
 
 struct ZipReader {
@@ -44,7 +45,11 @@ struct ZipReader {
         size_t n_entries;
         ZipLimits limits;
         struct inflate_state inflate;
-        uint8_t input[INPUT_SIZE], output[OUTPUT_SIZE];
+        /* What is mapped of the file. It is ours alone; one that is cut short meanwhile ends the worker with SIGBUS. */
+        uint8_t *window;
+        uint64_t window_offset;
+        size_t window_size;
+        uint8_t output[OUTPUT_SIZE];
 };
 
 static uint16_t get16(const uint8_t *p) {
@@ -62,6 +67,8 @@ static uint64_t get64(const uint8_t *p) {
 ZipReader *zip_reader_free(ZipReader *reader) {
         if (!reader)
                 return NULL;
+        if (reader->window)
+                (void) munmap(reader->window, reader->window_size);
         free(reader->directory);
         free(reader->comment);
         free(reader->entries);
@@ -425,6 +432,8 @@ int zip_reader_new(int fd, const ZipLimits *limits, ZipReader **ret, char **ret_
         reader->fd = fd;
         reader->file_size = (uint64_t) st.st_size;
         reader->limits = *limits;
+        reader->window = NULL;
+        reader->window_offset = reader->window_size = 0;
         reader->directory = NULL;
         reader->comment = NULL;
         reader->entries = NULL;
@@ -462,26 +471,51 @@ static int content_pass(Content *content, const uint8_t *data, size_t size, char
         return content->sink(data, size, content->userdata);
 }
 
-static int64_t content_fill(Content *content) {
+/* Maps the part of the file in which the offset lies. */
+static int move_window(ZipReader *reader, uint64_t offset) {
+        uint64_t start = offset - offset % (uint64_t) sysconf(_SC_PAGESIZE);
+        size_t size = (size_t) MIN_OF(reader->file_size - start, (uint64_t) WINDOW_SIZE);
+        void *window;
+
+        if (reader->window)
+                (void) munmap(TAKE_PTR(reader->window), reader->window_size);
+        window = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_POPULATE, reader->fd, (off_t) start);
+        if (window == MAP_FAILED)
+                return negative_errno();
+        reader->window = window;
+        reader->window_offset = start;
+        reader->window_size = size;
+        return 0;
+}
+
+/* The next compressed bytes, at least one; returns how many. */
+static int64_t content_fill(Content *content, const uint8_t **ret) {
         ZipReader *reader = content->reader;
-        uint64_t n = MIN_OF(content->entry->compressed_size - content->read, (uint64_t) INPUT_SIZE);
+        uint64_t offset = content->entry->data_offset + content->read, n;
         int r;
 
-        r = file_read_at(reader->fd, reader->input, n, content->entry->data_offset + content->read);
-        if (r < 0)
-                return r;
+        if (!reader->window || offset < reader->window_offset ||
+                offset - reader->window_offset >= reader->window_size) {
+                r = move_window(reader, offset);
+                if (r < 0)
+                        return r;
+        }
+        n = MIN_OF(content->entry->compressed_size - content->read,
+                reader->window_offset + reader->window_size - offset);
+        *ret = reader->window + (offset - reader->window_offset);
         content->read += n;
         return (int64_t) n;
 }
 
 static int copy_stored(Content *content, char **ret_error) {
         while (content->read < content->entry->compressed_size) {
-                int64_t n = content_fill(content);
+                const uint8_t *data;
+                int64_t n = content_fill(content, &data);
                 int r;
 
                 if (n < 0)
                         return (int) n;
-                r = content_pass(content, content->reader->input, (size_t) n, ret_error);
+                r = content_pass(content, data, (size_t) n, ret_error);
                 if (r < 0)
                         return r;
         }
@@ -501,11 +535,12 @@ static int inflate_deflated(Content *content, char **ret_error) {
                 int r;
 
                 if (state->avail_in == 0 && content->read < entry->compressed_size) {
-                        int64_t size = content_fill(content);
+                        const uint8_t *data;
+                        int64_t size = content_fill(content, &data);
 
                         if (size < 0)
                                 return (int) size;
-                        state->next_in = content->reader->input;
+                        state->next_in = (uint8_t *) data; /* isa-l only reads it */
                         state->avail_in = (uint32_t) size;
                         filled = true;
                 }
