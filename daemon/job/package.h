@@ -66,7 +66,7 @@ struct Package {
         char *reason;
         unsigned attempts;                       /* failed tries in a row */
         uint64_t next_try_usec, last_check_usec; /* realtime; 0: none */
-        VersionStatus *statuses;                 /* in no order */
+        VersionStatus **statuses;                /* sorted by version, as text */
         size_t n_statuses;
 
         Reconcile *reconcile; /* what runs now; NULL: nothing */
@@ -94,6 +94,11 @@ VersionStatus *package_set_status(
         Package *package, const char *version, VersionState state, const char *reason);
 void package_clear_status(Package *package, const char *version);
 void package_clear_statuses(Package *package);
+/* Keeps those of versions that the plan wants fetched, has waiting or says are withdrawn. Returns 0 or -ENOMEM, then
+ * nothing has changed. */
+int package_keep_planned_statuses(Package *package, const Plan *plan);
+/* Keeps failures and what is withdrawn: nothing is on its way any more. */
+void package_clear_progress(Package *package);
 
 /* The first depot that names it, for the journal. */
 const char *package_depot(const Package *package);

@@ -516,9 +516,9 @@ static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
         for (size_t i = 0; i < package->n_wants; i++)
                 wants[i] = (PlanWant) { package->wants[i].depot->name, package->wants[i].entry };
         for (size_t i = 0; i < package->n_statuses; i++)
-                if (package->statuses[i].state == VERSION_FAILED)
-                        failures[n_failures++] = (PlanFailure) { package->statuses[i].version,
-                                package->statuses[i].next_try_usec };
+                if (package->statuses[i]->state == VERSION_FAILED)
+                        failures[n_failures++] = (PlanFailure) { package->statuses[i]->version,
+                                package->statuses[i]->next_try_usec };
         return plan_make(
                 &(PlanInput) {
                         .kind = package->kind,
@@ -539,27 +539,6 @@ static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
 static bool version_is_known(const Reconcile *reconcile) {
         return release_list_find(reconcile->releases, reconcile->only) ||
                (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
-}
-
-/* A version that failed and is no longer asked for has no failure to tell of. */
-static void forget_failures(Reconcile *reconcile) {
-        Package *package = reconcile->package;
-
-        for (size_t i = 0; i < package->n_statuses;) {
-                const char *version = package->statuses[i].version;
-                bool planned = false;
-
-                for (size_t j = 0; j < reconcile->plan->n_items && !planned; j++) {
-                        PlanAction action = reconcile->plan->items[j].action;
-
-                        planned = streq(reconcile->plan->items[j].version, version) && action != PLAN_KEEP &&
-                                  action != PLAN_PRUNE;
-                }
-                if (planned)
-                        i++;
-                else
-                        package_clear_status(package, version);
-        }
 }
 
 static void note_state(Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
@@ -614,8 +593,11 @@ static void on_listed(ListingResult *result, void *userdata) {
                 reconcile_succeed(reconcile);
                 return;
         }
-        if (!reconcile->only)
-                forget_failures(reconcile);
+        /* A version that failed and is no longer asked for has no failure to tell of. */
+        if (!reconcile->only && package_keep_planned_statuses(package, reconcile->plan) < 0) {
+                reconcile_fail_locally(reconcile, "cannot plan", -ENOMEM);
+                return;
+        }
         note_planned(reconcile);
         set_state(reconcile, PACKAGE_SYNCING, NULL);
         reconcile_go_on(reconcile);

@@ -168,11 +168,14 @@ static int missing_platforms(
         return 0;
 }
 
+static int compare_failure(const void *version, const void *failure) {
+        return strcmp(version, ((const PlanFailure *) failure)->version);
+}
+
 static const PlanFailure *find_failure(const PlanInput *input, const char *version) {
-        for (size_t i = 0; i < input->n_failures; i++)
-                if (streq(input->failures[i].version, version))
-                        return &input->failures[i];
-        return NULL;
+        return input->n_failures == 0 ? NULL
+                                      : bsearch(version, input->failures, input->n_failures,
+                                                sizeof(PlanFailure), compare_failure);
 }
 
 /* Adds an item and returns it, NULL when out of memory. Its reason is still to be set. */

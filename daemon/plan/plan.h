@@ -36,7 +36,7 @@ typedef struct PlanInput {
         size_t n_wants;
         const ReleaseList *releases; /* normalised */
         const Record *record;        /* NULL: there is none yet */
-        const PlanFailure *failures;
+        const PlanFailure *failures; /* sorted by version, as text */
         size_t n_failures;
         uint64_t now_usec; /* realtime */
         bool force;        /* failed versions are due at once */

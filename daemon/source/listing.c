@@ -4,7 +4,7 @@
 #include "source/github.h"
 #include "source/hashicorp.h"
 
-/* 100,000 releases of GitHub, 20,000 of HashiCorp. */
+/* Twice what RELEASES_MAX takes at HashiCorp, which has the smaller pages: tags that are no version fill pages, too. */
 #define PAGES_MAX 1000U
 #define ACCEPT_GITHUB "application/vnd.github+json"
 #define ACCEPT_HASHICORP "application/vnd+hashicorp.releases-api.v1+json"
@@ -104,6 +104,11 @@ static void listing_add_page(Listing *listing, ListingPage *page) {
         int r;
 
         r = release_list_join(listing->releases, page->releases);
+        if (r >= 0 && listing->releases->n_releases > RELEASES_MAX) {
+                text_set(&message, "%s: more than %d releases", listing->url, RELEASES_MAX);
+                listing_fail(listing, FETCH_REFUSED, message);
+                return;
+        }
         if (r >= 0 && !page->next) {
                 listing_end(listing, &(ListingResult) { .fetch = FETCH_OK });
                 return;

@@ -63,6 +63,24 @@ static bool answer_github(const HttpRequest *request) {
                 request, "\"p3\"", NULL, "[{\"tag_name\": \"v1.0.0\"}, {\"tag_name\": \"nonsense\"}]");
 }
 
+/* Two pages that hold one release more than is looked at. */
+static bool answer_many(const HttpRequest *request) {
+        bool last = strstr(request->path, "page=2");
+        unsigned first = last ? RELEASES_MAX / 2 : 0, end = last ? RELEASES_MAX + 1 : RELEASES_MAX / 2;
+        _cleanup_free_ char *next = last ? NULL : link_to(request, "/api/repos/o/many/releases?page=2");
+        Buffer body = {};
+        bool answered;
+
+        for (unsigned i = first; i < end; i++)
+                check_int(buffer_append_format(
+                                  &body, "%s{\"tag_name\": \"v1.%u.0\"}", i == first ? "[" : ",", i),
+                        0);
+        check_int(buffer_append(&body, "]", 1), 0);
+        answered = answer_page(request, "\"many\"", next, body.data);
+        buffer_clear(&body);
+        return answered;
+}
+
 static bool answer_odd(const HttpRequest *request) {
         _cleanup_free_ char *next = NULL;
 
@@ -92,7 +110,9 @@ static bool answer_odd(const HttpRequest *request) {
                 if (strstr(request->path, "page=2"))
                         return http_reply_text(request, "503 No", "Retry-After: 1000\r\n", "");
                 next = link_to(request, "/api/repos/o/halfway/releases?page=2");
-        } else
+        } else if (strstr(request->path, "/many/"))
+                return answer_many(request);
+        else
                 return http_reply_text(request, "404 Not Found", NULL, "");
         return answer_page(request, "\"odd\"", next, "[{\"tag_name\": \"v1.0.0\"}]");
 }
@@ -165,7 +185,7 @@ static void start_listing(SourceKind kind, const char *name, bool unconditional,
                           &(ListingRequest) {
                                   .source = &source,
                                   .api_url = api,
-                                  .page_size_max = 64 * KIB,
+                                  .page_size_max = MIB,
                                   .unconditional = unconditional,
                                   .done = on_listed,
                                   .userdata = listed,
@@ -349,6 +369,7 @@ static void test_refused(void) {
         check_refused("truncated", FETCH_REFUSED, "/api/repos/o/truncated/");
         check_refused("unasked", FETCH_REFUSED, "304");
         check_refused("absent", FETCH_NOT_FOUND, "404");
+        check_refused("many", FETCH_REFUSED, "more than 10000 releases");
         /* Half a listing is none. */
         check_refused("halfway", FETCH_UNAVAILABLE, "503");
 }

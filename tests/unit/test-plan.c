@@ -542,13 +542,11 @@ static void test_platforms_missing(void) {
                 .expected = "keep 1.0.0: published\n");
 }
 
-static void test_many(void) {
-        _cleanup_(plan_freep) Plan *plan = NULL;
+static ReleaseList *make_many_releases(unsigned n) {
         ReleaseList *releases = calloc(1, sizeof(ReleaseList));
-        DepotEntry entry = { .kind = PACKAGE_MODULE, .version_history_limit = 5000 };
 
         check(releases);
-        for (unsigned i = 0; i < 20000; i++) {
+        for (unsigned i = 0; i < n; i++) {
                 _cleanup_free_ char *text = text_format("1.%u.0", i);
                 Release release = {};
 
@@ -557,6 +555,14 @@ static void test_many(void) {
                 check_int(release_list_append(releases, &release), 0);
         }
         release_list_normalize(releases);
+        return releases;
+}
+
+static void test_many(void) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_(release_list_freep) ReleaseList *releases = make_many_releases(20000);
+        DepotEntry entry = { .kind = PACKAGE_MODULE, .version_history_limit = 5000 };
+
         check_int(plan_make(
                           &(PlanInput) {
                                   .kind = PACKAGE_MODULE,
@@ -570,7 +576,43 @@ static void test_many(void) {
         check_string(plan->items[0].version, "1.19999.0");
         check_string(plan->items[4999].version, "1.15000.0");
         check(!plan_free(NULL));
-        release_list_free(releases);
+}
+
+static int compare_failures(const void *a, const void *b) {
+        return strcmp(((const PlanFailure *) a)->version, ((const PlanFailure *) b)->version);
+}
+
+/* The loop waits for the plan, however many have failed. */
+static void test_many_failures(void) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_(release_list_freep) ReleaseList *releases = make_many_releases(RELEASES_MAX);
+        _cleanup_free_ PlanFailure *failures = calloc(RELEASES_MAX, sizeof(PlanFailure));
+        DepotEntry entry = { .kind = PACKAGE_MODULE };
+        uint64_t before;
+
+        check(failures);
+        for (size_t i = 0; i < RELEASES_MAX; i++)
+                failures[i] = (PlanFailure) { version_string(releases->releases[i].version), 5000 };
+        qsort(failures, RELEASES_MAX, sizeof(PlanFailure), compare_failures);
+        before = test_cpu_usec();
+        check_int(plan_make(
+                          &(PlanInput) {
+                                  .kind = PACKAGE_MODULE,
+                                  .wants = &(PlanWant) { "d", &entry },
+                                  .n_wants = 1,
+                                  .releases = releases,
+                                  .failures = failures,
+                                  .n_failures = RELEASES_MAX,
+                                  .now_usec = 1000,
+                          },
+                          &plan),
+                0);
+        (void) printf("planning took %llu ms\n",
+                (unsigned long long) ((test_cpu_usec() - before) / USEC_PER_MSEC));
+        check(test_cpu_usec() - before < 200 * USEC_PER_MSEC);
+        check_int(plan->n_items, RELEASES_MAX);
+        for (size_t i = 0; i < plan->n_items; i++)
+                check_int(plan->items[i].action, PLAN_WAIT);
 }
 
 int main(void) {
@@ -591,5 +633,6 @@ int main(void) {
         test_platforms_union();
         test_platforms_missing();
         test_many();
+        test_many_failures();
         return EXIT_SUCCESS;
 }
