@@ -263,13 +263,10 @@ static void start_platforms(ProviderTask *task) {
 
 static int describe_version(ProviderTask *task, const WorkerReport *report) {
         VersionTask *base = &task->base;
-        const Record *record = base->package->record;
-        const RecordVersion *known = record ? record_find(record, base->item->release->version) : NULL;
         RecordVersion *version;
         int r;
 
-        /* Platforms that are published already stay. */
-        r = known ? record_version_copy(known, &version) : record_version_new(base->item->version, &version);
+        r = record_version_new(base->item->version, &version);
         if (r < 0)
                 return r;
         base->yield.version = version;
@@ -278,8 +275,7 @@ static int describe_version(ProviderTask *task, const WorkerReport *report) {
         version->signed_usec = report->signed_at * USEC_PER_SEC;
         version->hash_algorithm = report->hash_algorithm;
         version->key_expired = report->key_expired;
-        if (version->published_usec == 0)
-                version->published_usec = clock_realtime_usec();
+        version->published_usec = clock_realtime_usec();
         r = string_assign(&version->tag, base->item->release->tag);
         if (r >= 0)
                 r = string_assign(&version->key_fingerprint, report->primary_fingerprint);

@@ -27,6 +27,26 @@ void version_yield_discard(VersionYield *yield, const Package *package) {
         version_yield_clear(yield);
 }
 
+void version_yield_judge(VersionYield *yield, const Package *package) {
+        const RecordVersion *brought = yield->version,
+                            *known = brought && package->record
+                                             ? record_find(package->record, brought->version)
+                                             : NULL;
+
+        if (package->kind != PACKAGE_MODULE || !known || known->state == VERSION_PRUNING ||
+                known->n_artifacts == 0)
+                return;
+        if (!streq(known->artifacts[0].h1, brought->artifacts[0].h1)) {
+                if (!yield->immutable)
+                        return;
+                text_set(&yield->error,
+                        "tag %s has moved: its tree was %s, is %s; the published one stays (immutable)",
+                        brought->tag, known->artifacts[0].h1, brought->artifacts[0].h1);
+                yield->refused = true;
+        }
+        yield->version = record_version_free(yield->version);
+}
+
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file) {
         StagedFile added = { .staged = strdup(staged), .file = strdup(file) };
         int r = added.staged && added.file ? LIST_APPEND(yield->files, yield->n_files, added) : -ENOMEM;

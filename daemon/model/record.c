@@ -272,6 +272,35 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
         return 0;
 }
 
+int record_version_join(const RecordVersion *known, const RecordVersion *brought, RecordVersion **ret) {
+        _cleanup_(record_version_freep) RecordVersion *joined = NULL;
+        int r;
+
+        r = record_version_copy(known, &joined);
+        if (r < 0)
+                return r;
+        joined->state = brought->state;
+        if (joined->published_usec == 0)
+                joined->published_usec = brought->published_usec;
+        joined->signed_usec = brought->signed_usec;
+        joined->hash_algorithm = brought->hash_algorithm;
+        joined->key_expired = brought->key_expired;
+        if (string_assign(&joined->reason, brought->reason) < 0 ||
+                string_assign(&joined->tag, brought->tag) < 0 ||
+                string_assign(&joined->commit, brought->commit) < 0 ||
+                string_assign(&joined->key_fingerprint, brought->key_fingerprint) < 0 ||
+                string_assign(&joined->subkey_fingerprint, brought->subkey_fingerprint) < 0 ||
+                string_assign(&joined->scan, brought->scan) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < brought->n_artifacts; i++) {
+                r = copy_artifact(joined, &brought->artifacts[i]);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(joined);
+        return 0;
+}
+
 /* --- the document --- */
 
 /* What may stand in a message or a header: a line of printable ASCII. */

@@ -98,3 +98,6 @@ RecordArtifact *record_version_find_artifact(const RecordVersion *version, const
 int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact);
 /* A deep copy, for changing a version without touching the record before the store has it. */
 int record_version_copy(const RecordVersion *version, RecordVersion **ret);
+/* What `known` becomes with what was brought for it: described as `brought` is, with the artifacts of both, and published
+ * since when it was. */
+int record_version_join(const RecordVersion *known, const RecordVersion *brought, RecordVersion **ret);

@@ -275,14 +275,16 @@ static int put_document(Request *request, const StoreStep *step, int dirfd, cons
 
 static int commit_step(Request *request, const StoreStep *step) {
         _cleanup_close_ int dirfd = -EBADF;
-        bool create = step->type == STORE_STEP_PUT || step->type == STORE_STEP_PUT_FILE;
+        /* What is expected to be absent is about to be made: the lock needs the directory. */
+        bool create = step->type == STORE_STEP_PUT || step->type == STORE_STEP_PUT_FILE ||
+                      (step->type == STORE_STEP_EXPECT && !step->revision[0]);
         const char *name;
 
         dirfd = fs_open_parent(request->fd, step->key, create, &name);
         if (dirfd == -ENOENT && step->type == STORE_STEP_DELETE)
                 return 0;
         if (dirfd == -ENOENT && step->type == STORE_STEP_EXPECT)
-                return step->revision[0] ? -ESTALE : 0;
+                return -ESTALE;
         if (dirfd < 0)
                 return dirfd;
 

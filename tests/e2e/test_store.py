@@ -263,6 +263,8 @@ def test_staging_directory_is_cleaned(synced, upstream, tmp_path):
 
 # Several daemons
 
+STALE = "the record was changed by somebody else, what is ready is committed once more"
+
 
 def make_pair(tmp_path, upstream, *specs):
     """Two daemons with one store."""
@@ -320,7 +322,38 @@ def test_record_changed_during_a_sync(tmp_path, upstream):
         assert check(store)["null"] == {"1.0.0": sorted(PLATFORMS)}
         assert slow.result()["versionsAdded"] == 1
     assert check(store)["null"] == {"1.0.0": sorted(PLATFORMS), "1.1.0": PLATFORMS[:2]}
-    assert "the record was changed by somebody else, looking again" in one.text()
+    assert STALE in one.text()
+    # What was ready is as good as before.
+    fetched = [r["path"] for r in upstream.requests("hashicorp_releases", "1.1.0")]
+    assert len(fetched) == len(set(fetched)) == 4
+    for daemon in (one, other):
+        daemon.stop()
+    assert not [path for path in store.glob(".staging*/*")]
+
+
+@pytest.mark.parametrize("wanted", ["= 1.0.0", "= 1.1.0", ">= 1.0.0"])
+def test_module_of_another_daemon_meanwhile(tmp_path, upstream, wanted):
+    """The other one is the first to publish anything, another version, the same, or both."""
+    upstream.replace(world(2))
+    vpc = ("terraform-aws-vpc", "acme", "aws")
+    store, one, other = make_pair(
+        tmp_path, upstream, {"modules": [module(*vpc, "= 1.1.0")]}, {"modules": [module(*vpc, wanted)]}
+    )
+    upstream.add_fault("delay", ms=1500, role="codeload", path="1.1.0", times=1)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        one.start()
+        slow = pool.submit(one.sync)
+        wait_for(lambda: upstream.requests("codeload", "1.1.0"), 20, "the sync")
+        other.start().sync()
+        before = one.snapshot(store / "modules")
+        assert slow.result()["versionsFailed"] == 0
+    assert STALE in one.text()
+    record = json.loads((store / "modules/platform/terraform-aws-vpc/aws/record.json").read_text())
+    assert set(record["versions"]) == {"1.1.0"} | set(other.states("platform/terraform-aws-vpc/aws"))
+    assert one.states("platform/terraform-aws-vpc/aws") == dict.fromkeys(record["versions"], "published")
+    # Each has fetched its own once; what is there already is left as it is.
+    assert len(upstream.requests("codeload", "1.1.0")) == 1 + (wanted != "= 1.0.0")
+    assert (one.snapshot(store / "modules") == before) == (wanted != "= 1.0.0")
     for daemon in (one, other):
         daemon.stop()
     assert not [path for path in store.glob(".staging*/*")]
