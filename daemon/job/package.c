@@ -282,16 +282,22 @@ int package_keep_planned_statuses(Package *package, const Plan *plan) {
         return 0;
 }
 
-void package_clear_progress(Package *package) {
+void package_stop_progress(Package *package, const char *reason) {
         size_t n = 0;
 
         for (size_t i = 0; i < package->n_statuses; i++) {
                 VersionStatus *status = package->statuses[i];
+                bool in_progress = status->state != VERSION_FAILED && status->state != VERSION_WITHDRAWN;
 
-                if (status->state == VERSION_FAILED || status->state == VERSION_WITHDRAWN)
-                        package->statuses[n++] = status;
-                else
+                if (in_progress && status->attempts == 0) {
                         status_free(status);
+                        continue;
+                }
+                if (in_progress) {
+                        status->state = VERSION_FAILED;
+                        (void) string_assign(&status->reason, reason);
+                }
+                package->statuses[n++] = status;
         }
         package->n_statuses = n;
 }

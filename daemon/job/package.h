@@ -97,8 +97,9 @@ void package_clear_statuses(Package *package);
 /* Keeps those of versions that the plan wants fetched, has waiting or says are withdrawn. Returns 0 or -ENOMEM, then
  * nothing has changed. */
 int package_keep_planned_statuses(Package *package, const Plan *plan);
-/* Keeps failures and what is withdrawn: nothing is on its way any more. */
-void package_clear_progress(Package *package);
+/* Nothing is on its way any more, through no fault of its own: what had failed before is where it was with its tries, for
+ * this reason; the others are forgotten, but for what is withdrawn. */
+void package_stop_progress(Package *package, const char *reason);
 
 /* The first depot that names it, for the journal. */
 const char *package_depot(const Package *package);

@@ -18,6 +18,31 @@ static void on_pruned(int r, const char *key, const char *revision, void *userda
         reconcile_succeed(reconcile);
 }
 
+/* What is out of sight for good is told of. */
+static void tell_hidden(Reconcile *reconcile) {
+        const Package *package = reconcile->package;
+
+        for (size_t i = 0; i < package->record->n_versions; i++) {
+                const RecordVersion *version = package->record->versions[i];
+                const char *text = version_string(version->version);
+
+                if (version->state != VERSION_PRUNING)
+                        continue;
+                reconcile->outcome.pruned++;
+                reconcile->outcome.changed = true;
+                log_entry(LOG_INFO, MESSAGE_VERSION_PRUNED,
+                        &(LogContext) {
+                                .depot = package_depot(package),
+                                .package = package->name,
+                                .version = text,
+                                .state = "pruning",
+                                .reason = version->reason,
+                        },
+                        "%s %s is removed: %s", package->name, text, strempty(version->reason));
+                reconcile_tell_version(reconcile, text, VERSION_PRUNING, version->reason);
+        }
+}
+
 static void on_hidden(int r, const char *key, const char *revision, void *userdata) {
         Reconcile *reconcile = userdata;
         _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
@@ -26,6 +51,7 @@ static void on_hidden(int r, const char *key, const char *revision, void *userda
                 return;
         if (r >= 0) {
                 package_set_revision(reconcile->package, revision);
+                tell_hidden(reconcile);
                 r = store_batch_new(&batch);
         }
         if (r >= 0)
@@ -42,7 +68,7 @@ int reconcile_prune(Reconcile *reconcile) {
         _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
         _cleanup_(plan_freep) Plan *plan = NULL;
         Package *package = reconcile->package;
-        uint64_t n = 0;
+        bool any = false;
         int r;
 
         if (reconcile->only || !package->record)
@@ -61,23 +87,11 @@ int reconcile_prune(Reconcile *reconcile) {
                         continue;
                 held->state = VERSION_PRUNING;
                 r = string_assign(&held->reason, item->reason);
-                n++;
-                log_entry(LOG_INFO, MESSAGE_VERSION_PRUNED,
-                        &(LogContext) {
-                                .depot = package_depot(package),
-                                .package = package->name,
-                                .version = item->version,
-                                .state = "pruning",
-                                .reason = item->reason,
-                        },
-                        "%s %s is removed: %s", package->name, item->version, item->reason);
-                reconcile_tell_version(reconcile, item->version, VERSION_PRUNING, item->reason);
+                any = true;
         }
-        if (r < 0 || n == 0)
+        if (r < 0 || !any)
                 return r;
 
-        reconcile->outcome.pruned = n;
-        reconcile->outcome.changed = true;
         r = store_batch_new(&batch);
         if (r >= 0)
                 r = commit_hide(batch, package, reconcile->context->settings);

@@ -204,6 +204,7 @@ void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error) {
         reconcile->n_tasks = 0;
         yields_discard(reconcile, &reconcile->ready, &reconcile->n_ready);
         yields_discard(reconcile, &reconcile->committing, &reconcile->n_committing);
+        package_stop_progress(reconcile->package, what);
         /* What is in memory may be ahead of the store. */
         reconcile->package->record = record_free(reconcile->package->record);
         reconcile->package->checked = false;
@@ -406,7 +407,6 @@ static void on_committed(int r, const char *key, const char *revision, void *use
                 text_set(&what,
                         r == -ESTALE ? "%s was changed by somebody else" : "cannot write %s to the store",
                         key);
-                package_clear_statuses(reconcile->package);
                 reconcile_fail_locally(reconcile, strempty(what), r);
                 return;
         }

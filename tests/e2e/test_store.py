@@ -261,6 +261,41 @@ def test_staging_directory_is_cleaned(synced, upstream, tmp_path):
     assert outside.read_text() == "precious"
 
 
+# What the store does not take
+
+
+def test_failed_commit_forgets_no_failure(daemon, upstream):
+    upstream.replace(world())
+    daemon.write_depot("demo", [provider("null")])
+    upstream.add_fault("status", status=404, path=archive("1.0.0", ".*"))
+    upstream.add_fault("delay", ms=2000, path=archive("1.1.0"))
+    daemon.start()
+    wait_for(lambda: daemon.states("hashicorp/null").get("1.0.0") == "failed", 20, "the failure")
+    record = daemon.provider_directory("null") / "record.json"
+    record.mkdir(parents=True)
+    daemon.settle()
+    assert daemon.packages()["hashicorp/null"]["state"] == "failed"
+    assert "record.json to the store" in daemon.packages()["hashicorp/null"]["reason"]
+    failed = daemon.versions("hashicorp/null")
+    assert list(failed) == ["1.0.0"] and "HTTP 404" in failed["1.0.0"]["reason"]
+    record.rmdir()
+    upstream.clear_faults()
+    daemon.sync("--force")
+    assert daemon.states("hashicorp/null") == {"1.1.0": "published", "1.0.0": "published"}
+
+
+def test_pruning_is_told_when_it_is_done(synced):
+    record = synced.provider_directory("null") / "record.json"
+    # Somebody else has written the record: what is being removed is not removed yet, and everything is judged anew.
+    record.write_text(json.dumps(json.loads(record.read_text())))
+    synced.write_depot("demo", providers=[provider("null", versionHistoryLimit=1)])
+    assert synced.run("reload").returncode == 0
+    synced.settle()
+    assert set(check(synced.store)["null"]) == {"1.1.0"}
+    assert "the record was changed by somebody else, looking again" in synced.text()
+    assert synced.text().count("hashicorp/null 1.0.0 is removed") == 1
+
+
 # Several daemons
 
 STALE = "the record was changed by somebody else, what is ready is committed once more"

@@ -275,20 +275,32 @@ static void test_keep_planned(void) {
         }
 }
 
-static void test_clear_progress(void) {
+static void test_stop_progress(void) {
         _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws");
         _cleanup_(package_freep) Package *package = new_package(depot);
 
-        package_clear_progress(package);
+        VersionStatus *status;
+
+        package_stop_progress(package, "stopped");
         for (VersionState state = 0; state < _VERSION_STATE_MAX; state++) {
                 _cleanup_free_ char *version = text_format("1.%d.0", (int) state);
 
                 check(package_set_status(package, version, state, "why"));
         }
-        package_clear_progress(package);
-        check_int(package->n_statuses, 2);
+        /* How often it has failed and when it is tried again are not forgotten. */
+        status = package_set_status(package, "2.0.0", VERSION_STORING, NULL);
+        check(status);
+        status->attempts = 3;
+        status->next_try_usec = 1000;
+        package_stop_progress(package, "stopped");
+        check_int(package->n_statuses, 3);
         check_int(package->statuses[0]->state, VERSION_FAILED);
+        check_string(package->statuses[0]->reason, "why");
         check_int(package->statuses[1]->state, VERSION_WITHDRAWN);
+        check_int(package->statuses[2]->state, VERSION_FAILED);
+        check_int(package->statuses[2]->attempts, 3);
+        check_int(package->statuses[2]->next_try_usec, 1000);
+        check_string(package->statuses[2]->reason, "stopped");
 }
 
 /* The loop waits for this with every package that is planned. */
@@ -418,7 +430,7 @@ int main(void) {
         test_join_provider();
         test_statuses();
         test_keep_planned();
-        test_clear_progress();
+        test_stop_progress();
         test_many_statuses();
         test_count();
         test_backoff();
