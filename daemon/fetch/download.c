@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "base/background-unlink.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/sha256.h"
@@ -57,12 +58,19 @@ static Download *download_free(Download *download) {
         return NULL;
 }
 
+/* What has arrived takes space for nothing. */
+static void remove_part(Download *download) {
+        download->fd = close_fd(download->fd);
+        background_unlink(download->offload, download->staging_fd, download->part);
+}
+
 Download *download_cancel(Download *download) {
         if (!download)
                 return NULL;
-        /* What cannot be continued need not take space. What was not looked at may be. */
+        download->writer = writer_free(download->writer);
+        /* What cannot be continued goes. What was not looked at may be continued. */
         if (download->fd >= 0 && !download->etag)
-                (void) unlinkat(download->staging_fd, download->part, 0);
+                remove_part(download);
         return download_free(download);
 }
 
@@ -127,7 +135,8 @@ static void download_end_locally(Download *download, int error) {
         report.message = message;
         /* A full disk is not made better by what cannot be finished. */
         if (error == -ENOSPC || error == -EDQUOT) {
-                (void) unlinkat(download->staging_fd, download->part, 0);
+                download->writer = writer_free(download->writer);
+                remove_part(download);
                 forget_meta(download);
         }
         download_end(download, &report);
@@ -160,7 +169,7 @@ static void on_written(int r, uint64_t size, const char *sha256, void *userdata)
                 /* Damage may be ours: a file that an interrupted machine left is not above suspicion. */
                 if (download->resumed && download_restart(download))
                         return;
-                (void) unlinkat(download->staging_fd, download->part, 0);
+                remove_part(download);
                 forget_meta(download);
                 report.result = DOWNLOAD_MISMATCH;
                 text_set(&message, "%s: expected SHA-256 %s, received %s", download->url,

@@ -5,6 +5,8 @@
 
 #define WRITE_SIZE_MIN (WRITER_CHUNK_SIZE / 2)
 
+#include "base/background-unlink.h"
+
 typedef struct Chunk {
         uint8_t *data;
         size_t size;
@@ -31,7 +33,11 @@ struct Writer {
 };
 
 static void writer_destroy(Writer *writer) {
-        close_fd(writer->fd);
+        /* What was abandoned in the middle may have lost its name meanwhile. */
+        if (writer->abandoned)
+                background_close(writer->offload, writer->fd);
+        else
+                close_fd(writer->fd);
         free(writer->filling.data);
         free(writer->writing.data);
         free(writer);

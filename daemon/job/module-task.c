@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "base/background-unlink.h"
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/sha256.h"
@@ -26,7 +27,7 @@ static int staging_fd(const ModuleTask *task) {
 
 static void remove_staged(const ModuleTask *task, const char *name) {
         if (name)
-                (void) unlinkat(staging_fd(task), name, 0);
+                background_unlink(task->base.context->offload, staging_fd(task), name);
 }
 
 static void module_task_fail(ModuleTask *task, int error) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "base/background-unlink.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/list.h"
@@ -60,7 +61,9 @@ static char *task_url(const ProviderTask *task, const char *file) {
 /* Platforms */
 
 static void remove_staged(const Platform *platform) {
-        (void) unlinkat(platform->task->base.package->store->staging_fd, platform->staged, 0);
+        const VersionTask *base = &platform->task->base;
+
+        background_unlink(base->context->offload, base->package->store->staging_fd, platform->staged);
 }
 
 static void platform_clear(Platform *platform) {

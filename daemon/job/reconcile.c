@@ -27,7 +27,7 @@ static void yields_free(VersionYield **yields, size_t *n_yields) {
 
 static void yields_discard(Reconcile *reconcile, VersionYield **yields, size_t *n_yields) {
         for (size_t i = 0; i < *n_yields; i++)
-                version_yield_discard(&(*yields)[i], reconcile->package);
+                version_yield_discard(&(*yields)[i], reconcile->context, reconcile->package);
         yields_free(yields, n_yields);
 }
 
@@ -335,7 +335,7 @@ static void judge_ready(Reconcile *reconcile) {
                         continue;
                 }
                 settle_yield(reconcile, yield);
-                version_yield_discard(yield, reconcile->package);
+                version_yield_discard(yield, reconcile->context, reconcile->package);
         }
         reconcile->n_ready = n;
 }
@@ -448,7 +448,7 @@ static void on_task_done(VersionTask *task, VersionYield *yield, void *userdata)
         version_yield_judge(yield, reconcile->package);
         if (!yield->version) {
                 settle_yield(reconcile, yield);
-                version_yield_discard(yield, reconcile->package);
+                version_yield_discard(yield, reconcile->context, reconcile->package);
         } else if (LIST_APPEND(reconcile->ready, reconcile->n_ready, *yield) >= 0) {
                 (void) package_set_status(reconcile->package, yield->text, VERSION_STORING, NULL);
                 reconcile_tell_version(reconcile, yield->text, VERSION_STORING, NULL);

@@ -1,5 +1,6 @@
 #include "job/version-task.h"
 
+#include "base/background-unlink.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "job/version-task-private.h"
@@ -21,9 +22,9 @@ void version_yield_clear(VersionYield *yield) {
         *yield = (VersionYield) {};
 }
 
-void version_yield_discard(VersionYield *yield, const Package *package) {
+void version_yield_discard(VersionYield *yield, const JobContext *context, const Package *package) {
         for (size_t i = 0; i < yield->n_files; i++)
-                (void) unlinkat(package->store->staging_fd, yield->files[i].staged, 0);
+                background_unlink(context->offload, package->store->staging_fd, yield->files[i].staged);
         version_yield_clear(yield);
 }
 
@@ -79,7 +80,7 @@ static VersionTask *task_free(VersionTask *task) {
         if (task->kind)
                 task->kind->clear(task);
         sd_event_source_disable_unref(task->deferred);
-        version_yield_discard(&task->yield, task->package);
+        version_yield_discard(&task->yield, task->context, task->package);
         free(task);
         return NULL;
 }

@@ -35,7 +35,7 @@ typedef struct VersionYield {
 
 void version_yield_clear(VersionYield *yield);
 /* Also gives back the space that its files take: what is not committed is fetched anew. */
-void version_yield_discard(VersionYield *yield, const Package *package);
+void version_yield_discard(VersionYield *yield, const JobContext *context, const Package *package);
 /* Compares what was brought with the record as it is now: when a module is there already, or may not change, nothing of it
  * is ready any more. */
 void version_yield_judge(VersionYield *yield, const Package *package);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 
+#include "base/background-unlink.h"
 #include "base/fs.h"
 #include "base/list.h"
 #include "base/sha256.h"
@@ -384,7 +385,7 @@ static const StoreBackend file_system_backend = {
 
 /* Removes what was left in the staging directory and cannot be continued: everything but unfinished downloads, and those
  * that are old. */
-static int clean_staging(int staging_fd) {
+static int clean_staging(Offload *offload, int staging_fd) {
         int fd = fs_open_directory(staging_fd, "", false);
         time_t now = time(NULL);
         DIR *directory;
@@ -404,7 +405,7 @@ static int clean_staging(int staging_fd) {
                         continue;
                 if (!S_ISREG(st.st_mode) || !(endswith(name, ".part") || endswith(name, ".meta")) ||
                         st.st_mtime < now - STAGING_AGE_MAX_SEC)
-                        (void) unlinkat(staging_fd, name, 0);
+                        background_unlink(offload, staging_fd, name);
         }
         (void) closedir(directory);
         return 0;
@@ -412,7 +413,7 @@ static int clean_staging(int staging_fd) {
 
 /* Daemons that share the directory must not write to each other's unfinished files: each holds one staging directory by a
  * lock that ends with it. What nobody holds is cleaned. */
-static int open_staging(int root_fd) {
+static int open_staging(Offload *offload, int root_fd) {
         _cleanup_close_ int own = -EBADF;
         int r;
 
@@ -432,7 +433,7 @@ static int open_staging(int root_fd) {
                                 continue;
                         return negative_errno();
                 }
-                r = clean_staging(fd);
+                r = clean_staging(offload, fd);
                 if (r < 0)
                         return r;
                 if (own < 0)
@@ -460,7 +461,7 @@ int file_system_store_open(Offload *offload, const char *directory, Store **ret,
 
         store->fd = fs_open_root(directory, true);
         if (store->fd >= 0)
-                base->staging_fd = open_staging(store->fd);
+                base->staging_fd = open_staging(offload, store->fd);
         r = store->fd < 0 ? store->fd : base->staging_fd;
         if (r < 0) {
                 text_set(ret_error, "cannot open the store %s: %s", directory, strerror(-r));

@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 #include <dirent.h>
 #include <limits.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "base/sha256.h"
@@ -532,19 +531,8 @@ static void test_many(void) {
         }
 }
 
-/* A directory of memory with room for `size` bytes; -EBADF where that is not allowed. */
-static int small_directory(const char *size) {
-        int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), fd = -EBADF;
-
-        if (fs >= 0 && fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0) >= 0 &&
-                fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) >= 0)
-                fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-        close_fd(fs);
-        return fd;
-}
-
 static void test_full_disk(void) {
-        int fd = small_directory("1m");
+        int fd = scratch_small_directory("1m");
         struct rlimit limit;
         Got got = {};
 
