@@ -327,6 +327,11 @@ const char *package_latest(const Package *package) {
         return NULL;
 }
 
+const char *package_api_url(const Package *package, const Settings *settings) {
+        return package->source.kind == SOURCE_GITHUB ? settings->github_api_url
+                                                     : settings->hashicorp_api_url;
+}
+
 void package_set_revision(Package *package, const char *revision) {
         (void) snprintf(package->record_revision, sizeof(package->record_revision), "%s", revision);
 }

@@ -107,6 +107,9 @@ VersionCounts package_count(const Package *package);
 /* The newest published version, NULL if there is none. Borrowed. */
 const char *package_latest(const Package *package);
 
+/* Where upstream is asked for its releases. Borrowed. */
+const char *package_api_url(const Package *package, const Settings *settings);
+
 /* Takes note of the revision that the store has of the record. */
 void package_set_revision(Package *package, const char *revision);
 

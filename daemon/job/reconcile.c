@@ -643,9 +643,7 @@ static void discover(Reconcile *reconcile) {
         r = listing_start(context->fetcher, context->listings,
                 &(ListingRequest) {
                         .source = &package->source,
-                        .api_url = package->source.kind == SOURCE_GITHUB
-                                           ? context->settings->github_api_url
-                                           : context->settings->hashicorp_api_url,
+                        .api_url = package_api_url(package, context->settings),
                         .page_size_max = context->settings->document_size_max,
                         .unconditional = reconcile->force,
                         .done = on_listed,
