@@ -13,7 +13,6 @@
 #include "verify/shasums.h"
 
 #define SIGNATURE_SIZE_MAX (64 * KIB)
-#define KEYS_FILE "keys"
 
 typedef struct ProviderTask ProviderTask;
 
@@ -241,6 +240,14 @@ static const char *shasums_error(int error) {
         }
 }
 
+static void fail_platform(ProviderTask *task, const char *file, int error) {
+        if (shasums_error(error))
+                version_task_fail(&task->base, true, 0, "%s: %s %s", strempty(file), task->shasums.name,
+                        shasums_error(error));
+        else
+                version_task_fail(&task->base, false, 0, "%s: %s", strempty(file), strerror(-error));
+}
+
 static void start_platforms(ProviderTask *task) {
         VersionTask *base = &task->base;
 
@@ -253,11 +260,7 @@ static void start_platforms(ProviderTask *task) {
 
                 if (r >= 0)
                         continue;
-                if (shasums_error(r))
-                        version_task_fail(base, true, 0, "%s: %s %s", strempty(platform->file),
-                                task->shasums.name, shasums_error(r));
-                else
-                        version_task_fail(base, false, 0, "%s: %s", strempty(platform->file), strerror(-r));
+                fail_platform(task, platform->file, r);
                 platform_end(platform);
         }
 }
@@ -302,8 +305,32 @@ static int keep_proof(ProviderTask *task) {
         if (r >= 0)
                 r = version_yield_add_document(yield, signature, task->signature.data, task->signature.size);
         if (r >= 0)
-                r = version_yield_add_document(yield, KEYS_FILE, task->keys_text, task->keys_size);
+                r = version_yield_add_document(yield, PROVIDER_KEYS_FILE, task->keys_text, task->keys_size);
         return r;
+}
+
+/* No platform is asked for: what was fetched is the proof of what the store has, if it says the same of it. */
+static void check_recorded(ProviderTask *task) {
+        VersionTask *base = &task->base;
+        const Record *record = base->package->record;
+        const RecordVersion *known = record ? record_find(record, base->item->release->version) : NULL;
+
+        for (size_t i = 0; known && i < known->n_artifacts && !base->yield.error; i++) {
+                const RecordArtifact *artifact = &known->artifacts[i];
+                char sha256[SHA256_HEX_SIZE];
+                unsigned line = 0;
+                int r;
+
+                r = shasums_find(task->shasums.data, task->shasums.size, artifact->file, sha256, &line);
+                if (r < 0)
+                        fail_platform(task, artifact->file, r);
+                else if (!streq(sha256, artifact->sha256))
+                        version_task_fail(base, true, 0, "%s lists %s for %s, the store has %s",
+                                task->shasums.name, sha256, artifact->file, artifact->sha256);
+        }
+        if (base->yield.error)
+                base->yield.version = record_version_free(base->yield.version);
+        version_task_finish(base);
 }
 
 static void on_signature(const WorkerReport *report, void *userdata) {
@@ -332,7 +359,10 @@ static void on_signature(const WorkerReport *report, void *userdata) {
                 version_task_finish(base);
                 return;
         }
-        start_platforms(task);
+        if (task->n_platforms > 0)
+                start_platforms(task);
+        else
+                check_recorded(task);
 }
 
 static int submit_signature(ProviderTask *task, const KeyText *texts, size_t n_texts) {
@@ -487,11 +517,9 @@ static int provider_task_start(VersionTask *base) {
                 return -ENOMEM;
 
         version_task_set_state(base, VERSION_FETCHING);
-        if (!release->shasums_file || !signature || task->n_platforms == 0) {
+        if (!release->shasums_file || !signature) {
                 version_task_fail(base, true, 0, "upstream names no %s",
-                        !release->shasums_file ? "SHA256SUMS"
-                        : !signature           ? "signature of its SHA256SUMS"
-                                               : "platform");
+                        !release->shasums_file ? "SHA256SUMS" : "signature of its SHA256SUMS");
                 version_task_finish(base);
                 return 0;
         }

@@ -295,13 +295,25 @@ static void version_failed(Reconcile *reconcile, const char *version, const Vers
         reconcile_tell_version(reconcile, version, VERSION_FAILED, status->reason);
 }
 
-static void version_published(Reconcile *reconcile, const RecordVersion *version) {
+/* `new`: it, or platforms of it; else it was there, and what proves it came back. */
+static void version_published(Reconcile *reconcile, const RecordVersion *version, bool new) {
         const char *text = version_string(version->version);
         Package *package = reconcile->package;
 
         package_clear_status(package, text);
-        reconcile->outcome.added++;
         reconcile->outcome.changed = true;
+        if (!new) {
+                log_entry(LOG_NOTICE, MESSAGE_STORE_HEALED,
+                        &(LogContext) { .depot = package_depot(package),
+                                .package = package->name,
+                                .version = text,
+                                .state = "published" },
+                        "%s %s: its SHA256SUMS, their signature and the keys are in the store again",
+                        package->name, text);
+                reconcile_tell_version(reconcile, text, VERSION_PUBLISHED, NULL);
+                return;
+        }
+        reconcile->outcome.added++;
         log_entry(LOG_INFO, MESSAGE_VERSION_PUBLISHED,
                 &(LogContext) { .depot = package_depot(package),
                         .package = package->name,
@@ -314,7 +326,8 @@ static void version_published(Reconcile *reconcile, const RecordVersion *version
 /* Whole, in part, or nothing new. */
 static void settle_yield(Reconcile *reconcile, const VersionYield *yield) {
         if (yield->recorded)
-                version_published(reconcile, yield->recorded);
+                version_published(
+                        reconcile, yield->recorded, yield->version && yield->version->n_artifacts > 0);
         else if (!yield->error)
                 package_clear_status(reconcile->package, yield->text);
         if (yield->error)
@@ -469,7 +482,7 @@ static bool item_is_there(const Reconcile *reconcile, const PlanItem *item) {
         if (!reconcile->shared || !record || (reconcile->force && reconcile->only))
                 return false;
         known = record_find(record, item->release->version);
-        if (!known || known->state == VERSION_PRUNING || known->n_artifacts == 0)
+        if (!known || known->state == VERSION_PRUNING || known->n_artifacts == 0 || known->proof_missing)
                 return false;
         for (char **platform = item->platforms; platform && *platform; platform++)
                 if (!record_version_find_artifact(known, *platform))

@@ -34,8 +34,17 @@ void version_yield_judge(VersionYield *yield, const Package *package) {
                                              ? record_find(package->record, brought->version)
                                              : NULL;
 
-        if (package->kind != PACKAGE_MODULE || !known || known->state == VERSION_PRUNING ||
-                known->n_artifacts == 0)
+        if (!brought)
+                return;
+        if (known && known->state == VERSION_PRUNING)
+                known = NULL;
+        if (package->kind == PACKAGE_PROVIDER) {
+                /* The proof alone is none of anything any more. */
+                if (!known && brought->n_artifacts == 0)
+                        yield->version = record_version_free(yield->version);
+                return;
+        }
+        if (!known || known->n_artifacts == 0)
                 return;
         if (!streq(known->artifacts[0].h1, brought->artifacts[0].h1)) {
                 if (!yield->immutable)

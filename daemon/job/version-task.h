@@ -36,8 +36,8 @@ typedef struct VersionYield {
 void version_yield_clear(VersionYield *yield);
 /* Also gives back the space that its files take: what is not committed is fetched anew. */
 void version_yield_discard(VersionYield *yield, const JobContext *context, const Package *package);
-/* Compares what was brought with the record as it is now: when a module is there already, or may not change, nothing of it
- * is ready any more. */
+/* Compares what was brought with the record as it is now: of a module that is there already, or may not change, and of the
+ * proof of what is gone, nothing is ready any more. */
 void version_yield_judge(VersionYield *yield, const Package *package);
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file);
 int version_yield_add_document(VersionYield *yield, const char *file, const void *data, size_t size);

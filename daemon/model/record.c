@@ -16,7 +16,7 @@
 
 static char *const record_members[] = { "format", "kind", "package", "source", "versions", NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
-        "scan", "artifacts", NULL };
+        "proofMissing", "scan", "artifacts", NULL };
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
 static char *const artifact_members[] = { "file", "size", "sha256", "h1", NULL };
 
@@ -254,6 +254,7 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
         copy->signed_usec = version->signed_usec;
         copy->hash_algorithm = version->hash_algorithm;
         copy->key_expired = version->key_expired;
+        copy->proof_missing = version->proof_missing;
         if (string_assign(&copy->reason, version->reason) < 0 ||
                 string_assign(&copy->tag, version->tag) < 0 ||
                 string_assign(&copy->commit, version->commit) < 0 ||
@@ -285,6 +286,7 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
         joined->signed_usec = brought->signed_usec;
         joined->hash_algorithm = brought->hash_algorithm;
         joined->key_expired = brought->key_expired;
+        joined->proof_missing = brought->proof_missing;
         if (string_assign(&joined->reason, brought->reason) < 0 ||
                 string_assign(&joined->tag, brought->tag) < 0 ||
                 string_assign(&joined->commit, brought->commit) < 0 ||
@@ -512,6 +514,8 @@ static int parse_version(const Place *place, PackageKind kind, RecordVersion **r
                 r = place_copy(
                         place, "commit", PLACE_OPTIONAL, commit_is_valid, "a commit", &version->commit);
         if (r >= 0)
+                r = place_bool(place, "proofMissing", PLACE_OPTIONAL, &version->proof_missing);
+        if (r >= 0)
                 r = place_copy(place, "scan", PLACE_OPTIONAL, NULL, NULL, &version->scan);
         if (r >= 0)
                 r = keep_unknown(place->value, version_members, &version->unknown);
@@ -710,6 +714,8 @@ static int format_version(json_object *versions, const RecordVersion *version) {
                 r = json_set_string(object, "commit", version->commit);
         if (r >= 0)
                 r = format_signature(object, version);
+        if (r >= 0 && version->proof_missing)
+                r = json_set_bool(object, "proofMissing", true);
         if (r >= 0)
                 r = json_set_string(object, "scan", version->scan);
         if (r >= 0)

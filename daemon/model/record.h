@@ -7,6 +7,7 @@
  *        "artifacts": {"linux_amd64": {"file": "terraform-provider-aws_5.80.0_linux_amd64.zip", "size": 1,
  *                                      "sha256": "…", "h1": "h1:…"}}}}}
  *
+ * A version whose SHA256SUMS, signature or keys the store has lost has "proofMissing": true until they are there again.
  * A module has "commit" beside "tag", no "signature", and its one artifact under "module". Members that are not known
  * (written by a newer version) are kept as they are when the record is written again. */
 #pragma once
@@ -58,6 +59,8 @@ typedef struct RecordVersion {
         uint64_t signed_usec;
         unsigned hash_algorithm;
         bool key_expired;
+
+        bool proof_missing; /* the store has lost SHA256SUMS, their signature or the keys: to be fetched again */
 
         char *scan;                /* summary, "not scanned" */
         RecordArtifact *artifacts; /* sorted by platform */

@@ -213,7 +213,7 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
                         return r;
                 if (!any && !complete)
                         return 0;
-                complete = !platforms;
+                complete = !platforms && candidate->held && !candidate->held->proof_missing;
         }
         if (complete && !anew)
                 action = PLAN_KEEP;
@@ -230,6 +230,8 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
                 text_set(&item->reason, "%s", state_text(candidate));
         else if (anew && candidate->held)
                 text_set(&item->reason, "fetched anew on request");
+        else if (candidate->held && candidate->held->proof_missing && !item->platforms)
+                text_set(&item->reason, "the store has lost its SHA256SUMS, their signature or the keys");
         else
                 text_set(&item->reason, "wanted by depot %s%s%s%s", verdict->want->depot,
                         constraint[0] ? " (" : "", constraint, constraint[0] ? ")" : "");

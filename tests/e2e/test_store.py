@@ -126,6 +126,74 @@ def test_bad_orphans_are_replaced(synced, upstream):
     assert synced.tree() == before
 
 
+# What proves artifacts
+
+
+def proof(version):
+    return f"terraform-provider-null_{version}_SHA256SUMS"
+
+
+def requested(upstream):
+    return sorted({request["path"].rpartition("/")[2] for request in upstream.requests("hashicorp_releases")})
+
+
+def empty_file(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [delete, empty_file])
+@pytest.mark.parametrize("name", [proof("1.0.0"), proof("1.0.0") + ".sig", "keys"])
+def test_lost_proof_is_fetched_again(synced, upstream, name, damage):
+    before = synced.tree()
+    kept = synced.snapshot(*synced.store.rglob("*null*.zip"))
+    synced.stop()
+    damage(synced.provider_directory("null") / name)
+    upstream.reset()
+    synced.start().settle()
+    assert upstream.requests() == []
+    assert f"hashicorp/null 1.0.0: {name} is missing from the store, it is fetched again" in synced.text()
+    assert synced.states("hashicorp/null") == {"1.1.0": "published", "1.0.0": "published"}
+    check(synced.store)
+    # Without haste; should the daemon be stopped before, it is remembered.
+    synced.restart()
+    plan = {item["version"]: item for event in synced.ctl("plan", "hashicorp/null") for item in event.get("plan", [])}
+    assert plan["1.0.0"]["action"] == "add" and plan["1.0.0"]["platforms"] == []
+    assert plan["1.1.0"]["action"] == ("add" if name == "keys" else "keep")
+    outcome = synced.sync()
+    assert (outcome["versionsAdded"], outcome["versionsFailed"]) == (0, 0)
+    assert synced.tree() == before
+    assert synced.snapshot(*synced.store.rglob("*null*.zip")) == kept
+    assert zips(upstream) == []
+    assert any("1.0.0_SHA256SUMS" in one for one in requested(upstream))
+    assert any("1.1.0" in one for one in requested(upstream)) == (name == "keys")
+    assert "hashicorp/null 1.0.0: its SHA256SUMS, their signature and the keys are in the store again" in synced.text()
+    assert synced.restart().text().count("is missing from the store") == (2 if name == "keys" else 1)
+
+
+def test_lost_proof_that_is_another_one_now(synced, upstream):
+    """Upstream has replaced an archive: what it signs now is no proof of what is in the store."""
+    before = synced.tree()
+    synced.stop()
+    (synced.provider_directory("null") / proof("1.0.0")).unlink()
+    versions = [ProviderVersion("1.1.0", PLATFORMS, 20_000), ProviderVersion("1.0.0", PLATFORMS, 30_000)]
+    upstream.replace(World(providers=[Provider("null", versions=versions)]))
+    synced.start()
+    synced.sync("hashicorp/null", status=1)
+    known = synced.versions("hashicorp/null")["1.0.0"]
+    assert "the store has" in known["reason"] and proof("1.0.0") in known["reason"]
+    assert check(synced.store)["null"] == {"1.0.0": PLATFORMS[:2], "1.1.0": PLATFORMS[:2]}
+    assert not (synced.provider_directory("null") / proof("1.0.0")).exists()
+
+    # Somebody has had a copy.
+    path = next(path for path in before if path.endswith(proof("1.0.0")))
+    (synced.store / path).write_bytes(before[path])
+    synced.sync("hashicorp/null", "--force")
+    assert synced.states("hashicorp/null") == {"1.1.0": "published", "1.0.0": "published"}
+    assert {name: data for name, data in synced.tree().items() if "null" in name} == {
+        name: data for name, data in before.items() if "null" in name
+    }
+
+
 # Documents
 
 

@@ -187,6 +187,25 @@ static void test_judge(void) {
         version_yield_clear(&yield);
 }
 
+/* The proof alone is of use only for what is there. */
+static void test_judge_proof(void) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_PROVIDER);
+        VersionYield yield = {};
+
+        check_int(record_new(PACKAGE_PROVIDER, package->name, "test", &package->record), 0);
+        check_int(record_put(package->record, new_version("1.0.0", "linux_amd64", "one.zip", "")), 0);
+        check_int(record_put(package->record, new_version("2.0.0", "linux_amd64", "two.zip", "")), 0);
+        package->record->versions[0]->state = VERSION_PRUNING;
+        for (unsigned i = 1; i <= 3; i++) {
+                _cleanup_free_ char *text = text_format("%u.0.0", i);
+
+                check_int(record_version_new(text, &yield.version), 0);
+                version_yield_judge(&yield, package);
+                check(!!yield.version == (i == 1));
+                version_yield_clear(&yield);
+        }
+}
+
 int main(void) {
         StorageConfig storage = {};
         _cleanup_free_ char *error = NULL;
@@ -210,6 +229,7 @@ int main(void) {
         test_stale();
         test_stale_pruning();
         test_judge();
+        test_judge_proof();
 
         depot_unref(depot);
         store_free(store);

@@ -134,6 +134,7 @@ static void test_join(void) {
         brought->signed_usec = 3000;
         brought->hash_algorithm = 10;
         brought->key_expired = true;
+        known->proof_missing = true;
         check_int(string_assign(&known->reason, "why"), 0);
         check_int(string_assign(&known->key_fingerprint, "OLD"), 0);
         check_int(string_assign(&brought->key_fingerprint, "NEW"), 0);
@@ -144,7 +145,7 @@ static void test_join(void) {
         check_int(joined->published_usec, 1000);
         check_int(joined->signed_usec, 3000);
         check_int(joined->hash_algorithm, 10);
-        check(joined->key_expired && !joined->reason);
+        check(joined->key_expired && !joined->reason && !joined->proof_missing);
         check_string(joined->key_fingerprint, "NEW");
         check_string(joined->tag, "1.0.0");
         check_int(joined->n_artifacts, 3);
@@ -320,6 +321,16 @@ static void test_unknown(void) {
         check_int(record_put(record, TAKE_PTR(copy)), 0);
         changed = record_format(record);
         check(!strstr(changed, "mediaType") && !strstr(changed, "notations"));
+        /* It is said only where it is so, and is no unknown member. */
+        check(!strstr(changed, "proofMissing"));
+        record->versions[0]->proof_missing = true;
+        {
+                _cleanup_free_ char *missing = record_format(record);
+                _cleanup_(record_freep) Record *again = parse(missing);
+
+                check(strstr(missing, "\"proofMissing\": true"));
+                check(again->versions[0]->proof_missing && !again->versions[1]->proof_missing);
+        }
         check(strstr(changed, "zeta") && strstr(changed, "alpha") && strstr(changed, "writtenBy"));
 }
 
