@@ -104,12 +104,13 @@ static WorkerLimits worker_limits(const Settings *settings) {
         };
 }
 
-static int load_accesses(const Settings *settings, Accesses **ret) {
+static int load_accesses(const Manager *manager, const Settings *settings, Accesses **ret) {
         _cleanup_close_ int credentials_fd = secret_open_directory();
 
         if (credentials_fd < 0 && credentials_fd != -ENOENT)
                 log_warning("Cannot open $CREDENTIALS_DIRECTORY: %s", strerror(-credentials_fd));
-        return accesses_new(&settings->github, credentials_fd, ret);
+        return accesses_new(
+                manager->event, manager->fetcher, manager->offload, &settings->github, credentials_fd, ret);
 }
 
 /* What a reload may change underneath the jobs, none of which may be running. `accesses` is handed over. */
@@ -186,7 +187,7 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
                 .on_event = on_job_event,
                 .userdata = manager,
         };
-        r = load_accesses(settings, &accesses);
+        r = load_accesses(manager, settings, &accesses);
         return r < 0 ? r : apply_settings(manager, settings, accesses);
 }
 
@@ -313,7 +314,7 @@ static int swap_settings(Manager *manager, Config *config) {
                 config->settings = TAKE_PTR(manager->config->settings);
                 return 0;
         }
-        r = load_accesses(config->settings, &accesses);
+        r = load_accesses(manager, config->settings, &accesses);
         if (r < 0)
                 return r;
         if (streq(config->settings->digest, manager->config->settings->digest) &&

@@ -4,6 +4,8 @@
 #include "base/secret.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "source/github-app.h"
+#include "source/jwt.h"
 
 struct Access {
         char *registry_namespace; /* NULL: all others */
@@ -12,11 +14,17 @@ struct Access {
         char *name;
         char *problem;
         Secret token;
+        App *app; /* borrowed */
 };
 
 struct Accesses {
+        sd_event *event;
+        Fetcher *fetcher;
+        Offload *offload;
         Access **items;
         size_t n_items;
+        App **apps; /* each once, whatever namespaces use it */
+        size_t n_apps;
         Sha256 sha256; /* of all secrets, and of what was wrong with them */
         char digest[SHA256_HEX_SIZE];
 };
@@ -41,6 +49,10 @@ Accesses *accesses_free(Accesses *accesses) {
         for (size_t i = 0; i < accesses->n_items; i++)
                 access_free(accesses->items[i]);
         free(accesses->items);
+        for (size_t i = 0; i < accesses->n_apps; i++)
+                app_free(accesses->apps[i]);
+        free(accesses->apps);
+        sd_event_unref(accesses->event);
         free(accesses);
         return NULL;
 }
@@ -66,6 +78,52 @@ static int load_token(
         r = secret_read_token(credentials_fd, upstream->token_credential, &access->token, &access->problem);
         note_secret(accesses, &access->token, access->problem);
         return r == -ENOMEM ? r : 0;
+}
+
+static int find_or_add_app(Accesses *accesses, const AppOptions *options, App **ret) {
+        _cleanup_(app_freep) App *app = NULL;
+        int r;
+
+        for (size_t i = 0; i < accesses->n_apps; i++)
+                if (app_is(accesses->apps[i], options)) {
+                        *ret = accesses->apps[i];
+                        return 0;
+                }
+        r = app_new(accesses->event, accesses->fetcher, accesses->offload, options, &app);
+        if (r >= 0)
+                r = LIST_APPEND(accesses->apps, accesses->n_apps, app);
+        if (r >= 0)
+                *ret = TAKE_PTR(app);
+        return r;
+}
+
+static int load_app(Accesses *accesses, Access *access, const GithubUpstream *upstream, int credentials_fd) {
+        _cleanup_(secret_clear) Secret key = {};
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        text_set(&access->name, "app %s", upstream->app_id);
+        if (!access->name)
+                return -ENOMEM;
+        r = secret_read(credentials_fd, upstream->app_key_credential, &key, &access->problem);
+        if (r >= 0) {
+                r = jwt_check_key(&key, &error);
+                if (r < 0)
+                        text_set(&access->problem, "the credential '%s' is %s", upstream->app_key_credential,
+                                strempty(error));
+        }
+        note_secret(accesses, &key, access->problem);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        return find_or_add_app(accesses,
+                &(AppOptions) {
+                        .api_url = upstream->api_url,
+                        .id = upstream->app_id,
+                        .installation_id = upstream->app_installation_id,
+                        .key_credential = upstream->app_key_credential,
+                        .key = &key,
+                },
+                &access->app);
 }
 
 static void refuse_without_credentials(Access *access, const GithubUpstream *upstream) {
@@ -95,6 +153,8 @@ static int add_access(
                 r = string_assign(&access->web_url, upstream->web_url);
         if (r >= 0 && authenticated && upstream->token_credential)
                 r = load_token(accesses, access, upstream, credentials_fd);
+        else if (r >= 0 && authenticated && upstream->app_id)
+                r = load_app(accesses, access, upstream, credentials_fd);
         else if (authenticated)
                 refuse_without_credentials(access, upstream);
         if (r >= 0)
@@ -104,12 +164,16 @@ static int add_access(
         return r;
 }
 
-int accesses_new(const GithubSettings *settings, int credentials_fd, Accesses **ret) {
+int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, const GithubSettings *settings,
+        int credentials_fd, Accesses **ret) {
         _cleanup_(accesses_freep) Accesses *accesses = calloc(1, sizeof(Accesses));
         int r;
 
         if (!accesses)
                 return -ENOMEM;
+        accesses->event = sd_event_ref(event);
+        accesses->fetcher = fetcher;
+        accesses->offload = offload;
         sha256_start(&accesses->sha256);
         r = add_access(accesses, &settings->common, false, credentials_fd);
         if (r >= 0)
@@ -164,14 +228,16 @@ const char *access_name(const Access *access) {
 
 int access_ask(Access *access, const char *owner, const char *repository, AccessDone done, void *userdata,
         AccessWait **ret, AccessAnswer *ret_answer) {
+        if (access->app)
+                return app_ask(access->app, owner, repository, done, userdata, ret, ret_answer);
         *ret_answer = (AccessAnswer) { .result = FETCH_OK, .bearer = access->token.data };
         return 1;
 }
 
 AccessWait *access_wait_cancel(AccessWait *wait) {
-        return NULL;
+        return app_wait_cancel(wait);
 }
 
 bool access_reject(Access *access, const char *owner) {
-        return false;
+        return access->app && app_reject(access->app, owner);
 }

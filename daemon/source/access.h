@@ -15,7 +15,8 @@ typedef struct AccessWait AccessWait;
 
 /* Reads the credentials that the settings name; what is wrong with one is the problem of those who would use it.
  * `credentials_fd`: $CREDENTIALS_DIRECTORY, or negative; neither it nor the settings are kept. */
-int accesses_new(const GithubSettings *settings, int credentials_fd, Accesses **ret);
+int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, const GithubSettings *settings,
+        int credentials_fd, Accesses **ret);
 /* No callback is called any more. */
 Accesses *accesses_free(Accesses *accesses);
 DEFINE_CLEANUP(Accesses *, accesses_free)
