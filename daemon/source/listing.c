@@ -19,7 +19,7 @@ struct Listing {
         char *product, *api_url, *owner, *repository;
         Access *access;
         uint64_t page_size_max;
-        bool unconditional;
+        bool unconditional, use_reserve;
 
         char *url;          /* of the page being asked for */
         char **seen;        /* URLs asked for so far */
@@ -250,6 +250,8 @@ static int listing_fetch(Listing *listing, const AccessAnswer *answer) {
                         .size_max = listing->page_size_max,
                         .serial = listing->kind == SOURCE_GITHUB, /* GitHub asks for it */
                         .bearer = answer->bearer,
+                        .budget = answer->budget,
+                        .use_reserve = listing->use_reserve,
                         .on_done = on_page,
                         .userdata = listing,
                 },
@@ -332,6 +334,7 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 .page_size_max = request->page_size_max,
                 .unconditional = request->unconditional,
                 .access = request->access,
+                .use_reserve = request->use_reserve,
                 .unchanged = true,
         };
         r = string_assign(&listing->product, request->source->product);

@@ -42,6 +42,7 @@ typedef struct ListingRequest {
         const char *api_url;  /* base URL of the source's API */
         Access *access;       /* GitHub: the credential, borrowed; NULL: none */
         uint64_t page_size_max;
+        bool use_reserve;   /* of the credential's budget */
         bool unconditional; /* ignore what is cached */
         ListingDone done;
         void *userdata;
