@@ -124,6 +124,7 @@ static int submit_repack(ModuleTask *task, int archive_fd) {
         int r;
 
         request.file_format = task->base.item->entry->file_format;
+        request.subdirectory = task->base.package->source.subdirectory;
         request.input_fd = fcntl(archive_fd, F_DUPFD_CLOEXEC, 3);
         r = request.input_fd < 0 ? negative_errno() : 0;
         if (r >= 0)

@@ -19,7 +19,8 @@ struct Listing {
         char *product, *api_url, *owner, *repository;
         Access *access;
         uint64_t page_size_max;
-        bool unconditional, use_reserve;
+        bool unconditional, use_reserve, tags;
+        char *tag_prefix;
 
         char *url;          /* of the page being asked for */
         char **seen;        /* URLs asked for so far */
@@ -36,6 +37,8 @@ void source_clear(Source *source) {
         free(source->owner);
         free(source->repository);
         free(source->host);
+        free(source->tag_prefix);
+        free(source->subdirectory);
         free(source->product);
         *source = (Source) {};
 }
@@ -44,8 +47,13 @@ char *source_name(const Source *source) {
         char *name = NULL;
 
         if (source->kind == SOURCE_GITHUB)
-                text_set(&name, "github:%s%s%s/%s", strempty(source->host), source->host ? "/" : "",
-                        source->owner, source->repository);
+                text_set(&name, "github:%s%s%s/%s%s%s%s%s%s", strempty(source->host),
+                        source->host ? "/" : "", source->owner, source->repository,
+                        source->subdirectory ? "//" : "", strempty(source->subdirectory),
+                        source->tags         ? "?tags"
+                        : source->tag_prefix ? "?releases"
+                                             : "",
+                        source->tag_prefix ? "=" : "", strempty(source->tag_prefix));
         else
                 text_set(&name, "hashicorp:%s", source->product);
         return name;
@@ -59,6 +67,7 @@ static Listing *listing_free(Listing *listing) {
         free(listing->product);
         free(listing->owner);
         free(listing->repository);
+        free(listing->tag_prefix);
         free(listing->api_url);
         free(listing->url);
         strings_free(listing->seen);
@@ -107,12 +116,13 @@ static bool url_is_below(const char *url, const char *base) {
 static int listing_ask(Listing *listing);
 static int listing_send(Listing *listing);
 
-/* What one credential sees is not what another one sees. NULL when out of memory. */
+/* What one credential sees is not what another one sees, and a page is kept as it was read. NULL when out of memory. */
 static char *listing_cache_key(const Listing *listing) {
         const char *name = listing->access ? access_name(listing->access) : NULL;
         char *key = NULL;
 
-        text_set(&key, "%s%s%s", strempty(name), name ? " " : "", listing->url);
+        text_set(&key, "%s%s%s%s%s", strempty(name), name ? " " : "", listing->url,
+                listing->tag_prefix ? " " : "", strempty(listing->tag_prefix));
         return key;
 }
 
@@ -160,7 +170,8 @@ static int parse_page(Listing *listing, const FetchResponse *response, ListingPa
                 return r;
 
         if (listing->kind == SOURCE_GITHUB) {
-                r = github_parse_releases(data, response->body->size, &page->releases, ret_error);
+                r = (listing->tags ? github_parse_tags : github_parse_releases)(
+                        data, response->body->size, listing->tag_prefix, &page->releases, ret_error);
                 if (r >= 0 && response->link) {
                         r = github_parse_link_next(response->link, &page->next);
                         if (r == -EBADMSG)
@@ -334,6 +345,7 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 .page_size_max = request->page_size_max,
                 .unconditional = request->unconditional,
                 .access = request->access,
+                .tags = request->source->tags,
                 .use_reserve = request->use_reserve,
                 .unchanged = true,
         };
@@ -343,13 +355,15 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
         if (r >= 0)
                 r = string_assign(&listing->owner, request->source->owner);
         if (r >= 0)
+                r = string_assign(&listing->tag_prefix, request->source->tag_prefix);
+        if (r >= 0)
                 r = string_assign(&listing->repository, request->source->repository);
         if (r >= 0) {
                 listing->releases = calloc(1, sizeof(ReleaseList));
                 listing->url =
                         listing->kind == SOURCE_GITHUB
-                                ? github_releases_url(request->api_url, request->source->owner,
-                                          request->source->repository)
+                                ? (listing->tags ? github_tags_url : github_releases_url)(request->api_url,
+                                          request->source->owner, request->source->repository)
                                 : hashicorp_releases_url(request->api_url, request->source->product, NULL);
                 r = listing->releases && listing->url ? listing_ask(listing) : -ENOMEM;
         }
