@@ -425,6 +425,7 @@ static int on_sync(
         if (r != 0)
                 return r;
         options.force = p.force > 0;
+        options.for_operator = true;
         return start_request(userdata, link, &options, &p, flags & SD_VARLINK_METHOD_MORE);
 }
 
