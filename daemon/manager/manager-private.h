@@ -19,6 +19,7 @@ struct Manager {
         Fetcher *fetcher;
         WorkerPool *workers;
         ListingCache *listings;
+        Pins *pins;
         Keys *keys;
 
         Store **stores;

@@ -170,8 +170,8 @@ static bool is_revocation(const Packet *packet) {
         return type == KEY_REVOCATION || type == SUBKEY_REVOCATION;
 }
 
-int openpgp_list_keys(const void *data, size_t size, WorkerKey keys[static WORKER_KEYS_MAX],
-        const char **ret_error) {
+int openpgp_list_keys(
+        const void *data, size_t size, WorkerKey keys[static WORKER_KEYS_MAX], const char **ret_error) {
         Input input = { data, size };
         WorkerKey *key = NULL;
         Packet packet;

@@ -50,7 +50,7 @@ const char *signature_verdict_to_string(SignatureVerdict verdict);
 /* Descriptors are taken over by worker_pool_submit(), whatever it returns. Unused ones are -EBADF. */
 typedef struct WorkerRequest {
         WorkerKind kind;
-        int input_fd;  /* hash-zip: the file, which is fsynced; repack: archive; signature: the data; keys: the file */
+        int input_fd; /* hash-zip: the file, which is fsynced; repack: archive; signature: the data; keys: the file */
         int output_fd; /* repack: empty file opened for writing; fsynced by the worker */
 
         /* hash-zip */
@@ -65,7 +65,8 @@ typedef struct WorkerRequest {
         int signature_fd;
         int keyring_fds[WORKER_KEYRINGS_MAX]; /* armored or binary */
         size_t n_keyrings;
-        char *const *fingerprints; /* pinned primary fingerprints, upper case; borrowed during the call; none: no signature
+        char *const *
+                fingerprints; /* pinned primary fingerprints, upper case; borrowed during the call; none: no signature
                                     * can be good, the verdict says who made it */
         bool allow_expired_keys, allow_weak_hashes;
 } WorkerRequest;
