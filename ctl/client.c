@@ -92,6 +92,20 @@ static ExitStatus error_no_such_version(const Client *client, sd_json_variant *p
         return CTL_NOT_FOUND;
 }
 
+static ExitStatus error_no_such_key(const Client *client, sd_json_variant *parameters) {
+        const char *provider_namespace = field_string(parameters, "namespace");
+
+        report("no key %s was seen in namespace %s; opendepotctl keys list %s lists them",
+                field_string(parameters, "fingerprint"), provider_namespace, provider_namespace);
+        return CTL_NOT_FOUND;
+}
+
+static ExitStatus error_key_is_configured(const Client *client, sd_json_variant *parameters) {
+        report("the key %s of namespace %s is pinned in opendepot.yaml: take it out there",
+                field_string(parameters, "fingerprint"), field_string(parameters, "namespace"));
+        return CTL_FAILED;
+}
+
 static ExitStatus error_too_many_subscribers(const Client *client, sd_json_variant *parameters) {
         report("too many programs follow the daemon already; try again when one of them has ended");
         return CTL_FAILED;
@@ -135,6 +149,8 @@ static ExitStatus report_error(const Client *client, const char *id, sd_json_var
                 { INTERFACE "NoSuchDepot", error_no_such_depot },
                 { INTERFACE "NoSuchPackage", error_no_such_package },
                 { INTERFACE "NoSuchVersion", error_no_such_version },
+                { INTERFACE "NoSuchKey", error_no_such_key },
+                { INTERFACE "KeyIsConfigured", error_key_is_configured },
                 { INTERFACE "TooManySubscribers", error_too_many_subscribers },
                 { SD_VARLINK_ERROR_PERMISSION_DENIED, error_denied },
                 { SD_VARLINK_ERROR_INTERACTIVE_AUTHENTICATION_REQUIRED, error_denied },

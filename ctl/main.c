@@ -71,6 +71,11 @@ static const Verb verbs[] = {
                 "Ask upstream and bring the store up to date",
                 "Returns when the daemon has taken up the request; with --wait at its end, and\n"
                 "then the exit status is 0 only if everything succeeded." },
+        { "keys", "[list|accept|refuse ...]", 0, 3, NULL, verb_keys,
+                "List the signing keys, accept or refuse one",
+                "keys list [NAMESPACE]              The keys of provider namespaces (the default)\n"
+                "keys accept NAMESPACE FINGERPRINT  Trust a key; what was held for it is fetched\n"
+                "keys refuse NAMESPACE FINGERPRINT  Never trust it by itself" },
         { "monitor", NULL, 0, 0, NULL, verb_monitor, "Follow what happens, until interrupted", NULL },
         { "reload", NULL, 0, 0, NULL, verb_reload, "Read the configuration anew",
                 "Prints what was refused; everything else is in force. The exit status is 1 if\n"
@@ -148,7 +153,7 @@ static void help(const Verb *verb) {
         help_options(verb, false);
         help_options(verb, true);
         (void) printf("\nExit status: 0 success, 1 failed, 2 usage, 3 daemon not reachable, 4 no such\n"
-                      "depot, package or version, 5 permission denied. See opendepotctl(1).\n");
+                      "depot, package, version or key, 5 permission denied. See opendepotctl(1).\n");
 }
 
 typedef struct CommandLine {

@@ -22,6 +22,7 @@ ExitStatus verb_list(const Invocation *invocation);
 ExitStatus verb_show(const Invocation *invocation);
 ExitStatus verb_plan(const Invocation *invocation);
 ExitStatus verb_sync(const Invocation *invocation);
+ExitStatus verb_keys(const Invocation *invocation);
 ExitStatus verb_monitor(const Invocation *invocation);
 ExitStatus verb_reload(const Invocation *invocation);
 ExitStatus verb_verify_config(const Invocation *invocation);

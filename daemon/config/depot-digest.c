@@ -66,6 +66,7 @@ static void add_entry(Sha256 *sha256, const DepotEntry *entry) {
         add_list(sha256, entry->operating_systems);
         add_list(sha256, entry->architectures);
         add_text(sha256, entry->source_repository);
+        add_number(sha256, entry->signature_rule);
 }
 
 void depot_digest(const Depot *depot, char ret_hex[static SHA256_HEX_SIZE]) {

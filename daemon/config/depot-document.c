@@ -192,6 +192,18 @@ static int decode_constraints(
                 "'%s' in '%s' is no version constraint such as \">= 1.2.0\"", excerpt, field->name);
 }
 
+static int decode_signature_rule(
+        const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
+        size_t before = problems->n_found;
+        bool required = false;
+        int r;
+
+        r = schema_bool(field, node, &required, problems);
+        if (r >= 0 && problems->n_found == before)
+                *(SignatureRule *) value = required ? SIGNATURE_RULE_REQUIRED : SIGNATURE_RULE_OPTIONAL;
+        return r;
+}
+
 /* The lists of a provider's platforms: "*" and an empty list mean all, as leaving it out does. */
 static int decode_platforms(
         const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
@@ -309,6 +321,7 @@ static const SchemaField global_module_fields[] = {
 static const SchemaField global_fields[] = {
         { "githubClientConfig", schema_mapping, .fields = github_client_fields },
         { "moduleConfig", schema_mapping, .fields = global_module_fields },
+        { "requireSignature", decode_signature_rule, AT(signature_rule) },
         { "storageConfig", decode_storage, AT(storage) },
         {},
 };
@@ -350,6 +363,7 @@ static const SchemaField provider_fields[] = {
         { .name = "versionConstraints", .decode = decode_constraints },
         { "versionHistoryLimit", schema_uint64, AT(version_history_limit), .min = 1, .max = 1000000 },
         { "sourceRepository", decode_repository, AT(source_repository) },
+        { "requireSignature", decode_signature_rule, AT(signature_rule) },
         { "githubClientConfig", schema_mapping, .fields = github_client_fields },
         { "storageConfig", decode_storage, AT(storage) },
         {},
@@ -361,6 +375,7 @@ static int entry_inherit(DepotEntry *entry, const DepotEntry *global) {
         entry->use_authenticated_client = global->use_authenticated_client;
         entry->file_format = global->file_format;
         entry->immutable = global->immutable;
+        entry->signature_rule = global->signature_rule;
         if (entry->kind == PACKAGE_PROVIDER &&
                 string_assign(&entry->provider_namespace, DEFAULT_PROVIDER_NAMESPACE) < 0)
                 return -ENOMEM;

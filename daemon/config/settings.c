@@ -92,6 +92,8 @@ static const SchemaField settings_fields[] = {
         { "providerHostnames", decode_hostnames, AT(provider_hostnames), .check = hostname_is_valid,
                 .expected = "a host name in lower case, with :port if it has one" },
         { .name = "keys", .decode = decode_keys },
+        { "trustOnFirstUse", schema_bool, AT(trust_on_first_use) },
+        { "requireSignature", schema_bool, AT(require_signature) },
         { "allowExpiredKeys", schema_bool, AT(allow_expired_keys) },
         { "allowWeakHashes", schema_bool, AT(allow_weak_hashes) },
         {},
@@ -136,7 +138,7 @@ static int decode_key(const YamlNode *node, KeySetting *key, Problems *problems)
                 { "namespace", schema_text, .offset = offsetof(KeySetting, provider_namespace),
                         .required = true, .check = name_is_valid,
                         .expected = "a name of letters, digits, '-', '_', '.' and '+'" },
-                { "fingerprint", schema_text, .offset = offsetof(KeySetting, fingerprint), .required = true,
+                { "fingerprint", schema_text, .offset = offsetof(KeySetting, fingerprint),
                         .check = fingerprint_is_valid,
                         .expected = "the fingerprint of a primary key, 40 or 64 hexadecimal digits" },
                 { "url", schema_document_url, .offset = offsetof(KeySetting, url) },
@@ -149,7 +151,7 @@ static int decode_key(const YamlNode *node, KeySetting *key, Problems *problems)
         r = schema_decode(fields, node, "an element of 'keys'", key, problems);
         if (r < 0 || problems->n_found > before)
                 return r;
-        for (char *c = key->fingerprint; *c; c++)
+        for (char *c = key->fingerprint; c && *c; c++)
                 *c = (char) toupper((unsigned char) *c);
         if (!key->url == !key->file)
                 return problems_add(
@@ -260,6 +262,7 @@ int settings_new(Settings **ret) {
                 .module_unpacked_size_max = 2 * GIB,
                 .module_ratio_max = 200,
                 .allow_expired_keys = true,
+                .require_signature = true,
         };
         if (github_settings_init(&settings->github) < 0 ||
                 string_assign(&settings->hashicorp_api_url, "https://api.releases.hashicorp.com") < 0 ||

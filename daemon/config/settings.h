@@ -17,6 +17,10 @@
  *   providerHostnames: [registry.terraform.io, registry.opentofu.org]   hostnames the network mirror answers for
  *   keys:
  *     - {namespace: hashicorp, fingerprint: <40 or 64 hex digits>, url: https://…}    or file: /path
+ *                                                  fingerprint omitted: what is found there is pinned on first use, or
+ *                                                  held until the operator accepts it
+ *   trustOnFirstUse: false                         pin the first key seen in a namespace that has none
+ *   requireSignature: true                         no provider without a good signature
  *   allowExpiredKeys: true                         a signature made while its key was valid stays good; a signature by
  *                                                  a key that has expired since is accepted, as terraform does
  *   allowWeakHashes: false                         MD5, SHA-1, RIPEMD-160 in signatures
@@ -33,7 +37,7 @@
 
 typedef struct KeySetting {
         char *provider_namespace;
-        char *fingerprint; /* upper-case hexadecimal, the primary key */
+        char *fingerprint; /* upper-case hexadecimal, the primary key; NULL: none is pinned */
         char *url;         /* exactly one of url and file */
         char *file;
 } KeySetting;
@@ -62,6 +66,7 @@ typedef struct Settings {
         KeySetting *keys;
         size_t n_keys;
         bool allow_expired_keys, allow_weak_hashes;
+        bool trust_on_first_use, require_signature;
 
         char digest[65]; /* SHA-256 of the file's text; "" for the defaults */
 } Settings;

@@ -121,13 +121,15 @@ static int find_missing_proof(const Check *check, const RecordVersion *version,
         const char *tag = version->tag ? version->tag : version_string(version->version);
         char *files[] = { package_provider_shasums(check->package->leaf, tag),
                 package_provider_signature(check->package->leaf, tag), strdup(PROVIDER_KEYS_FILE) };
+        /* What is unsigned has no more than its sums. */
+        size_t n_needed = version->key_fingerprint ? ELEMENTSOF(files) : 1;
         int r = 0;
 
         *ret = NULL;
         for (size_t i = 0; i < ELEMENTSOF(files); i++) {
                 if (!files[i])
                         r = -ENOMEM;
-                else if (r >= 0 && !*ret && !has_file(entries, n_entries, files[i]))
+                else if (i < n_needed && r >= 0 && !*ret && !has_file(entries, n_entries, files[i]))
                         *ret = TAKE_PTR(files[i]);
                 free(files[i]);
         }

@@ -313,7 +313,8 @@ void package_stop_progress(Package *package, const char *reason) {
 
         for (size_t i = 0; i < package->n_statuses; i++) {
                 VersionStatus *status = package->statuses[i];
-                bool in_progress = status->state != VERSION_FAILED && status->state != VERSION_WITHDRAWN;
+                bool in_progress =
+                        !version_state_is_tried_again(status->state) && status->state != VERSION_WITHDRAWN;
 
                 if (in_progress && status->attempts == 0) {
                         status_free(status);
@@ -341,6 +342,7 @@ VersionCounts package_count(const Package *package) {
         }
         for (size_t i = 0; i < package->n_statuses; i++) {
                 counts.failed += package->statuses[i]->state == VERSION_FAILED;
+                counts.held += package->statuses[i]->state == VERSION_HELD;
                 counts.pending += package->statuses[i]->state <= VERSION_STORING;
         }
         return counts;

@@ -41,8 +41,10 @@ typedef struct ReleaseFile {
 struct ProviderTask {
         VersionTask base;
         ReleaseFile shasums, signature;
-        char *keys_text; /* what the signature was checked with */
+        bool is_unsigned; /* upstream has no signature, and none is required */
+        char *keys_text;  /* what the signature was checked with */
         size_t keys_size;
+        bool first_use; /* of whichever of these keys has signed */
         WorkerJob *signature_job;
         Platform *platforms;
         size_t n_platforms;
@@ -267,6 +269,21 @@ static void start_platforms(ProviderTask *task) {
 
 /* The signature */
 
+/* Who asks for most says so for all. */
+static bool requires_signature(const ProviderTask *task) {
+        const Package *package = task->base.package;
+        bool general = task_settings(task)->require_signature;
+
+        for (size_t i = 0; i < package->n_wants; i++) {
+                SignatureRule rule = package->wants[i].entry->signature_rule;
+
+                if (rule == SIGNATURE_RULE_REQUIRED || (rule == SIGNATURE_RULE_GENERAL && general))
+                        return true;
+        }
+        return package->n_wants == 0 && general;
+}
+
+/* `report` NULL: it is not signed. */
 static int describe_version(ProviderTask *task, const WorkerReport *report) {
         VersionTask *base = &task->base;
         RecordVersion *version;
@@ -278,22 +295,24 @@ static int describe_version(ProviderTask *task, const WorkerReport *report) {
         base->yield.version = version;
 
         version->state = VERSION_PUBLISHED;
-        version->signed_usec = report->signed_at * USEC_PER_SEC;
-        version->hash_algorithm = report->hash_algorithm;
-        version->key_expired = report->key_expired;
         version->published_usec = clock_realtime_usec();
         r = string_assign(&version->tag, base->item->release->tag);
-        if (r >= 0)
-                r = string_assign(&version->key_fingerprint, report->primary_fingerprint);
-        if (r >= 0)
-                r = string_assign(&version->subkey_fingerprint, report->signing_fingerprint);
+        if (report) {
+                version->signed_usec = report->signed_at * USEC_PER_SEC;
+                version->hash_algorithm = report->hash_algorithm;
+                version->key_expired = report->key_expired;
+                if (r >= 0)
+                        r = string_assign(&version->key_fingerprint, report->primary_fingerprint);
+                if (r >= 0)
+                        r = string_assign(&version->subkey_fingerprint, report->signing_fingerprint);
+        }
         if (r >= 0)
                 r = string_assign(&version->scan, "not scanned");
         return r;
 }
 
 /* The proof goes beside the artifacts byte for byte, under the names that clients know. */
-static int keep_proof(ProviderTask *task) {
+static int keep_proof(ProviderTask *task, bool is_signed) {
         VersionYield *yield = &task->base.yield;
         _cleanup_free_ char *signature = NULL;
         int r;
@@ -302,9 +321,9 @@ static int keep_proof(ProviderTask *task) {
         if (!signature)
                 return -ENOMEM;
         r = version_yield_add_document(yield, task->shasums.name, task->shasums.data, task->shasums.size);
-        if (r >= 0)
+        if (r >= 0 && is_signed)
                 r = version_yield_add_document(yield, signature, task->signature.data, task->signature.size);
-        if (r >= 0)
+        if (r >= 0 && is_signed)
                 r = version_yield_add_document(yield, PROVIDER_KEYS_FILE, task->keys_text, task->keys_size);
         return r;
 }
@@ -333,25 +352,14 @@ static void check_recorded(ProviderTask *task) {
         version_task_finish(base);
 }
 
-static void on_signature(const WorkerReport *report, void *userdata) {
-        ProviderTask *task = userdata;
+/* The sums are what the version is judged by from now on. `report` NULL: they are not signed. */
+static void accept_sums(ProviderTask *task, const WorkerReport *report) {
         VersionTask *base = &task->base;
         int r;
 
-        task->signature_job = NULL;
-        if (report->result != WORKER_OK || report->signature != SIGNATURE_GOOD) {
-                /* An error page or an old key may stand in its place. */
-                if (report->result == WORKER_REFUSED || report->signature == SIGNATURE_UNKNOWN_KEY)
-                        keys_ask_again(base->context->keys, base->package->provider_namespace);
-                version_task_fail(base, report->result != WORKER_FAILED, 0,
-                        "%s: the signature is not accepted: %s", task->shasums.name,
-                        report->message ? report->message : signature_verdict_to_string(report->signature));
-                version_task_finish(base);
-                return;
-        }
         r = describe_version(task, report);
         if (r >= 0)
-                r = keep_proof(task);
+                r = keep_proof(task, report);
         if (r < 0) {
                 /* Half described is not to be recorded. */
                 base->yield.version = record_version_free(base->yield.version);
@@ -365,18 +373,70 @@ static void on_signature(const WorkerReport *report, void *userdata) {
                 check_recorded(task);
 }
 
-static int submit_signature(ProviderTask *task, const KeyText *texts, size_t n_texts) {
+static void check_signature(ProviderTask *task);
+
+/* A good signature by a key that is not trusted: the operator is asked, unless that was answered meanwhile. */
+static void hold_for_key(ProviderTask *task, const char *fingerprint) {
+        VersionTask *base = &task->base;
+        const char *provider_namespace = base->package->provider_namespace;
+        _cleanup_free_ char *reason = NULL;
+
+        if (keys_is_trusted(base->context->keys, provider_namespace, fingerprint)) {
+                check_signature(task);
+                return;
+        }
+        reason = keys_await(base->context->keys, provider_namespace, fingerprint);
+        base->yield.held = true;
+        version_task_fail(base, true, 0, "%s: %s", task->shasums.name, strempty(reason));
+        version_task_finish(base);
+}
+
+static void on_signature(const WorkerReport *report, void *userdata) {
+        ProviderTask *task = userdata;
+        VersionTask *base = &task->base;
+        Keys *keys = base->context->keys;
+        const char *provider_namespace = base->package->provider_namespace;
+        bool good;
+
+        task->signature_job = NULL;
+        good = report->result == WORKER_OK && report->signature == SIGNATURE_GOOD;
+        if (report->result == WORKER_OK &&
+                (report->signature == SIGNATURE_WRONG_KEY ||
+                        (good && task->first_use &&
+                                keys_pin(keys, provider_namespace, report->primary_fingerprint) < 0))) {
+                hold_for_key(task, report->primary_fingerprint);
+                return;
+        }
+        if (good) {
+                accept_sums(task, report);
+                return;
+        }
+        /* An error page or an old key may stand in its place. */
+        if (report->result == WORKER_REFUSED || report->signature == SIGNATURE_UNKNOWN_KEY)
+                keys_ask_again(keys, provider_namespace);
+        /* Who could put other sums there could have left the signature out as well. */
+        if (report->result == WORKER_OK && report->signature == SIGNATURE_UNKNOWN_KEY &&
+                !requires_signature(task)) {
+                accept_sums(task, NULL);
+                return;
+        }
+        version_task_fail(base, report->result != WORKER_FAILED, 0, "%s: the signature is not accepted: %s",
+                task->shasums.name,
+                report->message ? report->message : signature_verdict_to_string(report->signature));
+        version_task_finish(base);
+}
+
+static int submit_signature(ProviderTask *task, const KeySet *set) {
         const Settings *settings = task_settings(task);
         WorkerRequest request = WORKER_REQUEST_INIT(WORKER_SIGNATURE);
-        char *fingerprints[KEYS_PER_NAMESPACE_MAX + 1] = {};
         int r = 0;
 
         request.allow_expired_keys = settings->allow_expired_keys;
         request.allow_weak_hashes = settings->allow_weak_hashes;
-        request.fingerprints = fingerprints;
-        for (size_t i = 0; i < n_texts && r >= 0; i++) {
-                fingerprints[i] = (char *) texts[i].fingerprint;
-                r = request.keyring_fds[i] = fs_memory_file("keyring", texts[i].data, texts[i].size);
+        request.fingerprints = (char *const *) set->fingerprints;
+        for (size_t i = 0; i < set->n_texts && r >= 0; i++) {
+                r = request.keyring_fds[i] =
+                        fs_memory_file("keyring", set->texts[i].data, set->texts[i].size);
                 if (r >= 0)
                         request.n_keyrings++;
         }
@@ -395,27 +455,47 @@ static int submit_signature(ProviderTask *task, const KeyText *texts, size_t n_t
         return r;
 }
 
-static void on_keys(int result, const KeyText *texts, size_t n_texts, const char *message, void *userdata) {
+static void on_keys(int result, const KeySet *set, const char *message, void *userdata) {
         ProviderTask *task = userdata;
         VersionTask *base = &task->base;
         Buffer text = {};
         int r = 0;
 
+        if (result == -ENOKEY && !requires_signature(task)) {
+                accept_sums(task, NULL);
+                return;
+        }
         if (result < 0) {
                 version_task_fail(
                         base, false, 0, "%s: cannot check the signature: %s", task->shasums.name, message);
                 version_task_finish(base);
                 return;
         }
-        for (size_t i = 0; i < n_texts && r >= 0; i++) {
-                r = buffer_append(&text, texts[i].data, texts[i].size);
-                if (r >= 0 && texts[i].size > 0 && texts[i].data[texts[i].size - 1] != '\n')
+        for (size_t i = 0; i < set->n_texts && r >= 0; i++) {
+                const KeyText *one = &set->texts[i];
+
+                if (!one->trusted)
+                        continue;
+                r = buffer_append(&text, one->data, one->size);
+                if (r >= 0 && one->size > 0 && one->data[one->size - 1] != '\n')
                         r = buffer_append(&text, "\n", 1);
         }
+        free(task->keys_text);
         task->keys_text = text.data;
         task->keys_size = text.size;
+        task->first_use = set->first_use;
         if (r >= 0)
-                r = submit_signature(task, texts, n_texts);
+                r = submit_signature(task, set);
+        if (r < 0) {
+                version_task_fail(base, false, 0, "%s", strerror(-r));
+                version_task_finish(base);
+        }
+}
+
+static void check_signature(ProviderTask *task) {
+        VersionTask *base = &task->base;
+        int r = keys_get(base->context->keys, base->package->provider_namespace, on_keys, task);
+
         if (r < 0) {
                 version_task_fail(base, false, 0, "%s", strerror(-r));
                 version_task_finish(base);
@@ -434,10 +514,11 @@ static void on_release_file(const FetchResponse *response, void *userdata) {
         ReleaseFile *file = userdata;
         ProviderTask *task = file->task;
         VersionTask *base = &task->base;
-        int r;
 
         file->transfer = NULL;
-        if (response->result != FETCH_OK) {
+        if (response->result == FETCH_NOT_FOUND && file == &task->signature && !requires_signature(task))
+                task->is_unsigned = true;
+        else if (response->result != FETCH_OK) {
                 version_task_fail(base,
                         response->result == FETCH_REFUSED || response->result == FETCH_NOT_FOUND ||
                                 response->result == FETCH_TOO_LARGE,
@@ -449,16 +530,15 @@ static void on_release_file(const FetchResponse *response, void *userdata) {
 
         if (task->shasums.transfer || task->signature.transfer)
                 return;
-        if (base->yield.error || !task->shasums.data || !task->signature.data) {
+        if (base->yield.error || !task->shasums.data || (!task->signature.data && !task->is_unsigned)) {
                 version_task_finish(base);
                 return;
         }
         version_task_set_state(base, VERSION_VERIFYING);
-        r = keys_get(base->context->keys, base->package->provider_namespace, on_keys, task);
-        if (r < 0) {
-                version_task_fail(base, false, 0, "%s", strerror(-r));
-                version_task_finish(base);
-        }
+        if (task->is_unsigned)
+                accept_sums(task, NULL);
+        else
+                check_signature(task);
 }
 
 static int fetch_release_file(ProviderTask *task, ReleaseFile *file, uint64_t size_max) {
@@ -487,14 +567,13 @@ static bool ends_with_key(const char *file, const char *fingerprint) {
 
 /* The signature by a pinned key if upstream names one (protocols: "HashiCorp Releases API", files), else the general. */
 static const char *choose_signature(const ProviderTask *task) {
-        const Settings *settings = task_settings(task);
+        const char *trusted[KEY_FINGERPRINTS_MAX + 1];
         char **files = task->base.item->release->signature_files;
 
+        (void) keys_trusted(task->base.context->keys, task->base.package->provider_namespace, trusted);
         for (char **file = files; file && *file; file++)
-                for (size_t i = 0; i < settings->n_keys; i++)
-                        if (streq(settings->keys[i].provider_namespace,
-                                    task->base.package->provider_namespace) &&
-                                ends_with_key(*file, settings->keys[i].fingerprint))
+                for (const char **fingerprint = trusted; *fingerprint; fingerprint++)
+                        if (ends_with_key(*file, *fingerprint))
                                 return *file;
         for (char **file = files; file && *file; file++)
                 if (endswith(*file, "_SHA256SUMS.sig"))
@@ -517,7 +596,8 @@ static int provider_task_start(VersionTask *base) {
                 return -ENOMEM;
 
         version_task_set_state(base, VERSION_FETCHING);
-        if (!release->shasums_file || !signature) {
+        task->is_unsigned = !signature && !requires_signature(task);
+        if (!release->shasums_file || (!signature && !task->is_unsigned)) {
                 version_task_fail(base, true, 0, "upstream names no %s",
                         !release->shasums_file ? "SHA256SUMS" : "signature of its SHA256SUMS");
                 version_task_finish(base);
@@ -535,7 +615,7 @@ static int provider_task_start(VersionTask *base) {
                 r = string_assign(&task->signature.name, signature);
         if (r >= 0)
                 r = fetch_release_file(task, &task->shasums, SHASUMS_SIZE_MAX);
-        if (r >= 0)
+        if (r >= 0 && signature)
                 r = fetch_release_file(task, &task->signature, SIGNATURE_SIZE_MAX);
         return r;
 }

@@ -1,6 +1,7 @@
 #include "job/reconcile.h"
 
 #include <fcntl.h>
+#include <limits.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -253,7 +254,8 @@ static int get_record(Reconcile *reconcile, StoreGetDone done) {
 }
 
 /* What the store has answered becomes the package's record; what was known until now stays if that cannot be. */
-static int take_record(Package *package, int r, const StoreObject *object, char **ret_message) {
+static int take_record(
+        const JobContext *context, Package *package, int r, const StoreObject *object, char **ret_message) {
         _cleanup_free_ char *error = NULL;
         Record *record = NULL;
 
@@ -267,6 +269,8 @@ static int take_record(Package *package, int r, const StoreObject *object, char 
         record_free(package->record);
         package->record = record;
         package_set_revision(package, record ? object->revision : "");
+        if (record && package->kind == PACKAGE_PROVIDER)
+                keys_learn(context->keys, package->provider_namespace, record);
         return 0;
 }
 
@@ -276,23 +280,26 @@ static void reconcile_go_on(Reconcile *reconcile);
 
 static void version_failed(Reconcile *reconcile, const char *version, const VersionYield *yield) {
         Package *package = reconcile->package;
-        VersionStatus *status = package_set_status(package, version, VERSION_FAILED, yield->error);
+        VersionState state = yield->held ? VERSION_HELD : VERSION_FAILED;
+        VersionStatus *status = package_set_status(package, version, state, yield->error);
         char until[CLOCK_TEXT_SIZE];
 
         reconcile->outcome.changed = true;
         if (!status)
                 return;
         status->attempts++;
-        status->next_try_usec = package_next_try(status->attempts, yield->refused, yield->not_before_usec);
+        /* Upstream may still sign anew; a person's decision does not wait for this. */
+        status->next_try_usec = package_next_try(
+                yield->held ? UINT_MAX : status->attempts, yield->refused, yield->not_before_usec);
         clock_format(status->next_try_usec, until);
-        log_entry(LOG_WARNING, MESSAGE_VERSION_FAILED,
+        log_entry(LOG_WARNING, yield->held ? MESSAGE_VERSION_HELD : MESSAGE_VERSION_FAILED,
                 &(LogContext) { .depot = package_depot(package),
                         .package = package->name,
                         .version = version,
-                        .state = "failed",
+                        .state = version_state_to_string(state),
                         .reason = yield->error },
                 "%s %s: %s; kept out, next try %s", package->name, version, strempty(yield->error), until);
-        reconcile_tell_version(reconcile, version, VERSION_FAILED, status->reason);
+        reconcile_tell_version(reconcile, version, state, status->reason);
 }
 
 /* `new`: it, or platforms of it; else it was there, and what proves it came back. */
@@ -319,7 +326,9 @@ static void version_published(Reconcile *reconcile, const RecordVersion *version
                         .package = package->name,
                         .version = text,
                         .state = "published" },
-                "%s %s is published", package->name, text);
+                "%s %s is published%s", package->name, text,
+                package->kind == PACKAGE_PROVIDER && !version->key_fingerprint ? ", without a signature"
+                                                                               : "");
         reconcile_tell_version(reconcile, text, VERSION_PUBLISHED, NULL);
 }
 
@@ -360,7 +369,7 @@ static void on_record_again(int r, const StoreObject *object, void *userdata) {
         if (reconcile_answer_is_late(reconcile))
                 return;
         reconcile->rereading = false;
-        r = take_record(reconcile->package, r, object, &message);
+        r = take_record(reconcile->context, reconcile->package, r, object, &message);
         if (r < 0) {
                 reconcile_fail_locally(reconcile, strempty(message), r);
                 return;
@@ -552,7 +561,7 @@ int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
         for (size_t i = 0; i < package->n_wants; i++)
                 wants[i] = (PlanWant) { package->wants[i].depot->name, package->wants[i].entry };
         for (size_t i = 0; i < package->n_statuses; i++)
-                if (package->statuses[i]->state == VERSION_FAILED)
+                if (version_state_is_tried_again(package->statuses[i]->state))
                         failures[n_failures++] = (PlanFailure) { package->statuses[i]->version,
                                 package->statuses[i]->next_try_usec };
         return plan_make(
@@ -709,7 +718,7 @@ static void on_record(int r, const StoreObject *object, void *userdata) {
 
         if (reconcile_answer_is_late(reconcile))
                 return;
-        r = take_record(reconcile->package, r, object, &message);
+        r = take_record(reconcile->context, reconcile->package, r, object, &message);
         if (r < 0)
                 /* It is not overwritten: somebody may still mend it. */
                 reconcile_fail(reconcile, true, 0, strempty(message));

@@ -29,6 +29,7 @@ typedef struct VersionYield {
         StagedDocument *documents; /* beside the artifacts */
         size_t n_documents;
         char *error;  /* what went wrong, with everything or with some platforms; NULL: nothing */
+        bool held;    /* the error is for a person to decide on */
         bool refused; /* the error lies in what upstream serves: trying again soon is no use */
         uint64_t not_before_usec; /* realtime */
 } VersionYield;

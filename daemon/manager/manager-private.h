@@ -21,6 +21,7 @@ struct Manager {
         ListingCache *listings;
         Budgets *budgets;
         Accesses *accesses;
+        Pins *pins;
         Keys *keys;
 
         Store **stores;

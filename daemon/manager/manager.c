@@ -60,7 +60,7 @@ static void count_for_requests(const Manager *manager, const JobEvent *event) {
                                                    event->plan->items[i].action == PLAN_RETRY;
                 request->versions_done +=
                         event->type == JOB_EVENT_VERSION &&
-                        (event->state == VERSION_PUBLISHED || event->state == VERSION_FAILED);
+                        (event->state == VERSION_PUBLISHED || version_state_is_tried_again(event->state));
         }
 }
 
@@ -126,8 +126,22 @@ static int apply_settings(Manager *manager, const Settings *settings, Accesses *
         keys_fd = fs_open_directory(manager->state_fd, "keys", true);
         if (keys_fd < 0)
                 return keys_fd;
-        (void) fs_remove_temporaries(keys_fd);
-        r = keys_new(manager->fetcher, manager->offload, keys_fd, settings, &keys);
+        /* Something may be being written there if this is a reload. */
+        if (!manager->pins)
+                (void) fs_remove_temporaries(keys_fd);
+        /* What is pinned outlives the settings. */
+        r = manager->pins ? 0 : pins_new(manager->offload, keys_fd, &manager->pins);
+        if (r >= 0)
+                r = keys_new(
+                        &(KeysOptions) {
+                                .fetcher = manager->fetcher,
+                                .offload = manager->offload,
+                                .workers = manager->workers,
+                                .pins = manager->pins,
+                                .directory_fd = keys_fd,
+                                .settings = settings,
+                        },
+                        &keys);
         if (r >= 0)
                 r = fetcher_set_options(manager->fetcher, &options);
         if (r < 0)
@@ -292,6 +306,7 @@ Manager *manager_free(Manager *manager) {
         worker_pool_free(manager->workers);
         keys_free(manager->keys);
         accesses_free(manager->accesses);
+        pins_free(manager->pins);
         fetcher_free(manager->fetcher);
         budgets_free(manager->budgets);
         listing_cache_free(manager->listings);

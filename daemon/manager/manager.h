@@ -68,6 +68,13 @@ DEFINE_CLEANUP(Manager *, manager_free)
 /* Reads the configuration anew: depots that changed are swapped, the others keep running; what is bad is left as it was. */
 int manager_reload(Manager *manager);
 
+/* The keys of signatures; see keys_describe(). */
+const Keys *manager_keys(const Manager *manager);
+/* The operator's word on a key. What is accepted is acted on: the packages of the namespace are synced, versions that were held
+ * first of all. Returns as keys_accept() and keys_refuse() do. */
+int manager_decide_key(
+        Manager *manager, const char *provider_namespace, const char *fingerprint, bool accept);
+
 void manager_set_listener(Manager *manager, ManagerListener listener, void *userdata);
 
 /* What it knows; valid until the loop goes on. */

@@ -109,7 +109,8 @@ void runner_schedule_retry(Runner *runner) {
 
         /* A package that has failed as a whole is not tried earlier for one of its versions. */
         for (size_t i = 0; i < package->n_statuses && package->next_try_usec == 0; i++)
-                if (package->statuses[i]->state == VERSION_FAILED && package->statuses[i]->next_try_usec > 0)
+                if (version_state_is_tried_again(package->statuses[i]->state) &&
+                        package->statuses[i]->next_try_usec > 0)
                         next = MIN_OF(next, package->statuses[i]->next_try_usec);
         runner->retry_timer = sd_event_source_disable_unref(runner->retry_timer);
         if (next == USEC_INFINITY)

@@ -31,12 +31,14 @@ static int save_version(json_object *versions, const VersionStatus *status) {
         json_object *object;
         int r;
 
-        if (status->state != VERSION_FAILED)
+        if (!version_state_is_tried_again(status->state))
                 return 0;
         object = json_object_new_object();
         r = json_set(versions, status->version, object);
         if (r >= 0)
                 r = json_set_string(object, "reason", status->reason);
+        if (r >= 0 && status->state == VERSION_HELD)
+                r = json_set_bool(object, "held", true);
         if (r >= 0)
                 r = json_set_uint64(object, "attempts", status->attempts);
         return r < 0 ? r : json_set_uint64(object, "nextTry", status->next_try_usec);
@@ -151,12 +153,14 @@ static void load_version(Package *package, const char *version, json_object *obj
         const char *reason = NULL;
         uint64_t attempts = 0, next_try = 0;
         VersionStatus *status;
+        bool held = false;
 
         if (json_get_string(object, "reason", &reason) < 0 ||
                 json_get_uint64(object, "attempts", &attempts) < 0 ||
-                json_get_uint64(object, "nextTry", &next_try) < 0)
+                json_get_uint64(object, "nextTry", &next_try) < 0 ||
+                json_get_bool(object, "held", &held) < 0)
                 return;
-        status = package_set_status(package, version, VERSION_FAILED, reason);
+        status = package_set_status(package, version, held ? VERSION_HELD : VERSION_FAILED, reason);
         if (!status)
                 return;
         status->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));

@@ -17,6 +17,13 @@ const char *file_format_to_string(FileFormat format); /* as in documents: "zip",
 FileFormat file_format_from_string(const char *string);
 const char *file_format_suffix(FileFormat format); /* "zip", "tar.gz" */
 
+/* `requireSignature`: whether a provider without a signature that can be checked is published. */
+typedef enum SignatureRule {
+        SIGNATURE_RULE_GENERAL, /* as opendepot.yaml has it */
+        SIGNATURE_RULE_REQUIRED,
+        SIGNATURE_RULE_OPTIONAL,
+} SignatureRule;
+
 typedef enum StorageBackend {
         STORAGE_FILE_SYSTEM,
         STORAGE_S3,
@@ -74,6 +81,7 @@ typedef struct DepotEntry {
         char **operating_systems; /* NULL or {"*"}: all */
         char **architectures;
         char *source_repository;
+        SignatureRule signature_rule;
 } DepotEntry;
 
 void depot_entry_clear(DepotEntry *entry);

@@ -38,6 +38,10 @@ const char *version_state_to_string(VersionState state) {
         return state >= 0 && state < _VERSION_STATE_MAX ? version_state_table[state] : NULL;
 }
 
+bool version_state_is_tried_again(VersionState state) {
+        return state == VERSION_FAILED || state == VERSION_HELD;
+}
+
 VersionState version_state_from_string(const char *string) {
         for (VersionState state = 0; state < _VERSION_STATE_MAX; state++)
                 if (streq(string, version_state_table[state]))

@@ -37,6 +37,8 @@ typedef enum VersionState {
         _VERSION_STATE_INVALID = -EINVAL,
 } VersionState;
 
+/* Kept out until its next try: failed or held. */
+bool version_state_is_tried_again(VersionState state);
 const char *version_state_to_string(VersionState state); /* "planned", "fetching", … */
 VersionState version_state_from_string(const char *string);
 

@@ -179,6 +179,16 @@ int describe_depot(const Manager *manager, const DepotState *state, sd_json_vari
         return r;
 }
 
+int describe_key(const KeyInfo *info, sd_json_variant **ret) {
+        return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("namespace", info->provider_namespace),
+                SD_JSON_BUILD_PAIR_STRING("fingerprint", info->fingerprint),
+                SD_JSON_BUILD_PAIR_STRING("state", info->state),
+                SD_JSON_BUILD_PAIR_BOOLEAN("trusted", info->trusted),
+                SD_JSON_BUILD_PAIR_BOOLEAN("awaited", info->awaited), PAIR_TEXT("user", info->user),
+                PAIR_TEXT("source", info->source), PAIR_TIME("since", info->since_usec),
+                SD_JSON_BUILD_PAIR_UNSIGNED("copies", info->n_copies));
+}
+
 int describe_package(const Package *package, sd_json_variant **ret) {
         VersionCounts counts = package_count(package);
         sd_json_variant *versions = NULL, *depots = NULL, *name;

@@ -8,6 +8,7 @@
 int describe_status(const Manager *manager, sd_json_variant **ret);
 int describe_problems(const Manager *manager, sd_json_variant **ret);
 int describe_depot(const Manager *manager, const DepotState *state, sd_json_variant **ret);
+int describe_key(const KeyInfo *info, sd_json_variant **ret);
 int describe_package(const Package *package, sd_json_variant **ret);
 /* Adds the versions of the package (only `version`, if it is not NULL) to the array, newest first. */
 int describe_versions(const Package *package, const char *version, sd_json_variant **array);

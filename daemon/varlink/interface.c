@@ -53,6 +53,17 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(EventType, SD_VARLINK_FIELD_COMMENT("A reques
         SD_VARLINK_FIELD_COMMENT("The configuration was loaded anew"), SD_VARLINK_DEFINE_ENUM_VALUE(reload),
         SD_VARLINK_FIELD_COMMENT("A request has ended, see outcome"), SD_VARLINK_DEFINE_ENUM_VALUE(done));
 
+static SD_VARLINK_DEFINE_ENUM_TYPE(KeyState, SD_VARLINK_FIELD_COMMENT("Pinned by opendepot.yaml"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(configured),
+        SD_VARLINK_FIELD_COMMENT("Seen upstream; it vouches for nothing"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(offered),
+        SD_VARLINK_FIELD_COMMENT("The first one in a namespace that had none"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(firstUse),
+        SD_VARLINK_FIELD_COMMENT("Versions in the store were published with it"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(recorded), SD_VARLINK_FIELD_COMMENT("By an operator"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(accepted), SD_VARLINK_FIELD_COMMENT("By an operator"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(refused));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Problem, SD_VARLINK_DEFINE_FIELD(file, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("From 1; 0: about the file as a whole"),
         SD_VARLINK_DEFINE_FIELD(line, SD_VARLINK_INT, 0), SD_VARLINK_DEFINE_FIELD(column, SD_VARLINK_INT, 0),
@@ -196,6 +207,25 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Event, SD_VARLINK_DEFINE_FIELD_BY_TYPE(type
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(progress, Progress, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(outcome, Outcome, SD_VARLINK_NULLABLE));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Key, SD_VARLINK_FIELD_COMMENT("The provider namespace"),
+        SD_VARLINK_DEFINE_FIELD(namespace, SD_VARLINK_STRING, 0),
+        SD_VARLINK_FIELD_COMMENT("Of the primary key"),
+        SD_VARLINK_DEFINE_FIELD(fingerprint, SD_VARLINK_STRING, 0),
+        SD_VARLINK_DEFINE_FIELD_BY_TYPE(state, KeyState, 0),
+        SD_VARLINK_FIELD_COMMENT("Its signatures are accepted"),
+        SD_VARLINK_DEFINE_FIELD(trusted, SD_VARLINK_BOOL, 0),
+        SD_VARLINK_FIELD_COMMENT(
+                "Versions with a good signature of it are held until it is accepted or refused"),
+        SD_VARLINK_DEFINE_FIELD(awaited, SD_VARLINK_BOOL, 0),
+        SD_VARLINK_FIELD_COMMENT("What it calls itself, which nobody has verified"),
+        SD_VARLINK_DEFINE_FIELD(user, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Where it was seen"),
+        SD_VARLINK_DEFINE_FIELD(source, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Since when it is in this state"),
+        SD_VARLINK_DEFINE_FIELD(since, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Texts of it that are at hand; more than one when it was issued again"),
+        SD_VARLINK_DEFINE_FIELD(copies, SD_VARLINK_INT, 0));
+
 static SD_VARLINK_DEFINE_METHOD(GetStatus, SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, Status, 0));
 
 static SD_VARLINK_DEFINE_METHOD(ListDepots, SD_VARLINK_FIELD_COMMENT("Only this depot"),
@@ -245,6 +275,23 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Subscribe, SD_VARLINK_REQUIRES_MORE,
                 "Every event from now on; the first, of type accepted, says that the subscription stands"),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(event, Event, 0));
 
+static SD_VARLINK_DEFINE_METHOD(ListKeys, SD_VARLINK_FIELD_COMMENT("Only those of this provider namespace"),
+        SD_VARLINK_DEFINE_INPUT(namespace, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(keys, Key, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(AcceptKey, SD_VARLINK_DEFINE_INPUT(namespace, SD_VARLINK_STRING, 0),
+        SD_VARLINK_FIELD_COMMENT("Of the primary key, 40 or 64 hexadecimal digits"),
+        SD_VARLINK_DEFINE_INPUT(fingerprint, SD_VARLINK_STRING, 0),
+        SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(key, Key, 0));
+
+static SD_VARLINK_DEFINE_METHOD(RefuseKey, SD_VARLINK_DEFINE_INPUT(namespace, SD_VARLINK_STRING, 0),
+        SD_VARLINK_DEFINE_INPUT(fingerprint, SD_VARLINK_STRING, 0),
+        SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(key, Key, 0));
+
+static SD_VARLINK_DEFINE_ERROR(NoSuchKey, SD_VARLINK_DEFINE_FIELD(namespace, SD_VARLINK_STRING, 0),
+        SD_VARLINK_DEFINE_FIELD(fingerprint, SD_VARLINK_STRING, 0));
+static SD_VARLINK_DEFINE_ERROR(KeyIsConfigured, SD_VARLINK_DEFINE_FIELD(namespace, SD_VARLINK_STRING, 0),
+        SD_VARLINK_DEFINE_FIELD(fingerprint, SD_VARLINK_STRING, 0));
 static SD_VARLINK_DEFINE_ERROR(NoSuchDepot, SD_VARLINK_DEFINE_FIELD(depot, SD_VARLINK_STRING, 0));
 static SD_VARLINK_DEFINE_ERROR(NoSuchPackage, SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0));
 static SD_VARLINK_DEFINE_ERROR(NoSuchVersion, SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0),
@@ -253,13 +300,15 @@ static SD_VARLINK_DEFINE_ERROR(TooManySubscribers);
 
 SD_VARLINK_DEFINE_INTERFACE(opendepot_varlink, "io.defdev.opendepot",
         SD_VARLINK_INTERFACE_COMMENT("Control of the OpenDepot daemon. Reading is open to every local user; "
-                                     "Plan, Sync and Reload need root "
+                                     "Plan, Sync, Reload, AcceptKey and RefuseKey need root "
                                      "or the group of the daemon."),
         SD_VARLINK_SYMBOL_COMMENT("The kinds of package"), &vl_type_PackageKind,
         SD_VARLINK_SYMBOL_COMMENT("What a package is doing, or how its last reconciliation ended"),
         &vl_type_PackageState, SD_VARLINK_SYMBOL_COMMENT("The life of a version"), &vl_type_VersionState,
         SD_VARLINK_SYMBOL_COMMENT("What is to be done with a version"), &vl_type_PlanAction,
         SD_VARLINK_SYMBOL_COMMENT("The kinds of event"), &vl_type_EventType,
+        SD_VARLINK_SYMBOL_COMMENT("Why a key is trusted, or not"), &vl_type_KeyState,
+        SD_VARLINK_SYMBOL_COMMENT("An OpenPGP key that signs providers of a namespace"), &vl_type_Key,
         SD_VARLINK_SYMBOL_COMMENT("A complaint about the configuration"), &vl_type_Problem,
         SD_VARLINK_SYMBOL_COMMENT("Numbers of versions"), &vl_type_Counts,
         SD_VARLINK_SYMBOL_COMMENT("How many requests a server still answers"), &vl_type_Budget,
@@ -282,7 +331,16 @@ SD_VARLINK_DEFINE_INTERFACE(opendepot_varlink, "io.defdev.opendepot",
         SD_VARLINK_SYMBOL_COMMENT(
                 "Reads the configuration anew; documents that did not change keep running"),
         &vl_method_Reload, SD_VARLINK_SYMBOL_COMMENT("Follows what happens"), &vl_method_Subscribe,
-        SD_VARLINK_SYMBOL_COMMENT("No depot of this name is in force"), &vl_error_NoSuchDepot,
-        SD_VARLINK_SYMBOL_COMMENT("No depot names this package"), &vl_error_NoSuchPackage,
-        SD_VARLINK_SYMBOL_COMMENT("The package has no such version"), &vl_error_NoSuchVersion,
-        SD_VARLINK_SYMBOL_COMMENT("Too many subscriptions at once"), &vl_error_TooManySubscribers);
+        SD_VARLINK_SYMBOL_COMMENT("The keys of provider namespaces: configured, pinned and seen"),
+        &vl_method_ListKeys,
+        SD_VARLINK_SYMBOL_COMMENT(
+                "Trusts a key that was seen upstream; versions that are held for it are fetched"),
+        &vl_method_AcceptKey, SD_VARLINK_SYMBOL_COMMENT("Never trusts this key by itself"),
+        &vl_method_RefuseKey, SD_VARLINK_SYMBOL_COMMENT("No such key was seen in the namespace"),
+        &vl_error_NoSuchKey,
+        SD_VARLINK_SYMBOL_COMMENT("The key is pinned by opendepot.yaml, which is to be changed instead"),
+        &vl_error_KeyIsConfigured, SD_VARLINK_SYMBOL_COMMENT("No depot of this name is in force"),
+        &vl_error_NoSuchDepot, SD_VARLINK_SYMBOL_COMMENT("No depot names this package"),
+        &vl_error_NoSuchPackage, SD_VARLINK_SYMBOL_COMMENT("The package has no such version"),
+        &vl_error_NoSuchVersion, SD_VARLINK_SYMBOL_COMMENT("Too many subscriptions at once"),
+        &vl_error_TooManySubscribers);

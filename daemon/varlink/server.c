@@ -8,6 +8,7 @@
 #include "build-config.h"
 #include "varlink/describe.h"
 #include "varlink/interface.h"
+#include "varlink/keys.h"
 #include "varlink/peers.h"
 #include "varlink/service.h"
 
@@ -494,6 +495,31 @@ static int on_reload(
         return reply_one(link, "problems", problems, r);
 }
 
+static int on_list_keys(
+        sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        const VarlinkServer *server = userdata;
+
+        return keys_on_list(link, parameters, server->manager);
+}
+
+static int on_accept_key(
+        sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        const VarlinkServer *server = userdata;
+
+        if (!peer_may_change(link))
+                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+        return keys_on_decide(link, parameters, server->manager, true);
+}
+
+static int on_refuse_key(
+        sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        const VarlinkServer *server = userdata;
+
+        if (!peer_may_change(link))
+                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+        return keys_on_decide(link, parameters, server->manager, false);
+}
+
 static int on_set_log_level(
         sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
         if (!peer_may_change(link))
@@ -514,6 +540,9 @@ static int bind_everything(sd_varlink_server *server) {
                 { "io.defdev.opendepot.Sync", on_sync },
                 { "io.defdev.opendepot.Reload", on_reload },
                 { "io.defdev.opendepot.Subscribe", on_subscribe },
+                { "io.defdev.opendepot.ListKeys", on_list_keys },
+                { "io.defdev.opendepot.AcceptKey", on_accept_key },
+                { "io.defdev.opendepot.RefuseKey", on_refuse_key },
                 { "io.systemd.service.Ping", service_on_ping },
                 { "io.systemd.service.SetLogLevel", on_set_log_level },
         };

@@ -8,6 +8,7 @@
 
 #include "base/priority.h"
 #include "base/text.h"
+#include "worker/openpgp.h"
 #include "worker/protocol.h"
 #include "worker/repack.h"
 #include "worker/signature.h"
@@ -68,6 +69,9 @@ static void run_job(const WorkerDescription *description, WorkerReport *report) 
                 break;
         case WORKER_REPACK:
                 r = repack_run(description, report);
+                break;
+        case WORKER_KEYS:
+                r = openpgp_run(description, report);
                 break;
         default:
                 r = signature_run(description, report);

@@ -17,6 +17,7 @@ static const char *const kind_names[_WORKER_KIND_MAX] = {
         [WORKER_HASH_ZIP] = "hash-zip",
         [WORKER_REPACK] = "repack",
         [WORKER_SIGNATURE] = "signature",
+        [WORKER_KEYS] = "keys",
 };
 
 static const char *const result_names[_WORKER_RESULT_MAX] = {
@@ -110,6 +111,7 @@ static bool request_is_complete(const WorkerRequest *request) {
                 return false;
         switch (request->kind) {
         case WORKER_HASH_ZIP:
+        case WORKER_KEYS:
                 return true;
         case WORKER_REPACK:
                 return request->output_fd >= 0 && request->scratch_fd >= 0 &&
@@ -119,7 +121,7 @@ static bool request_is_complete(const WorkerRequest *request) {
                 size_t n = strings_length(request->fingerprints);
 
                 if (request->signature_fd < 0 || request->n_keyrings == 0 ||
-                        request->n_keyrings > WORKER_KEYRINGS_MAX || n == 0 || n > WORKER_FINGERPRINTS_MAX)
+                        request->n_keyrings > WORKER_KEYRINGS_MAX || n > WORKER_FINGERPRINTS_MAX)
                         return false;
                 for (size_t i = 0; i < request->n_keyrings; i++)
                         if (request->keyring_fds[i] < 0)
@@ -183,7 +185,8 @@ static int job_format(const WorkerRequest *request, const WorkerLimits *limits, 
                         json_set_bool(job, "allowExpiredKeys", request->allow_expired_keys) < 0 ||
                         json_set_bool(job, "allowWeakHashes", request->allow_weak_hashes) < 0)
                         return -ENOMEM;
-                for (char *const *fingerprint = request->fingerprints; *fingerprint; fingerprint++)
+                for (char *const *fingerprint = request->fingerprints; fingerprint && *fingerprint;
+                        fingerprint++)
                         if (json_append(fingerprints, json_object_new_string(*fingerprint)) < 0)
                                 return -ENOMEM;
         }
@@ -392,6 +395,8 @@ static int job_parse(const char *data, size_t size, int *fds, size_t n_fds, Work
                 if (r < 0)
                         return r;
                 break;
+        case WORKER_KEYS:
+                break;
         default:
                 request->allow_expired_keys = read_bool(&reader, "allowExpiredKeys", "allowExpiredKeys");
                 request->allow_weak_hashes = read_bool(&reader, "allowWeakHashes", "allowWeakHashes");
@@ -456,7 +461,28 @@ int worker_job_receive(int socket, WorkerDescription *ret) {
         return 0;
 }
 
+static int report_add_keys(json_object *document, const WorkerReport *report) {
+        json_object *keys = json_object_new_array();
+
+        if (json_set(document, "keys", keys) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < report->n_keys; i++) {
+                json_object *key = json_object_new_object();
+                _cleanup_free_ char *user = text_printable(report->keys[i].user);
+
+                if (!user || json_append(keys, key) < 0 ||
+                        json_set_string(key, "fingerprint", report->keys[i].fingerprint) < 0 ||
+                        json_set_string(key, "user", user) < 0 ||
+                        json_set_uint64(key, "created", report->keys[i].created) < 0 ||
+                        json_set_uint64(key, "revocations", report->keys[i].n_revocations) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 static int report_add_values(json_object *document, WorkerKind kind, const WorkerReport *report) {
+        if (kind == WORKER_KEYS)
+                return report_add_keys(document, report);
         if (kind == WORKER_SIGNATURE)
                 return json_set_string(
                                document, "signature", signature_verdict_to_string(report->signature)) < 0 ||
@@ -563,6 +589,44 @@ static void read_signature(Reader *reader, WorkerReport *report) {
                 reader->error = "message";
 }
 
+static bool user_is_valid(const char *user) {
+        _cleanup_free_ char *printable = text_printable(user);
+
+        return printable && streq(printable, user);
+}
+
+static void read_keys(Reader *reader, WorkerReport *report) {
+        json_object *array = NULL, *element;
+
+        if (!reader_took(reader, json_get_array(reader->object, "keys", &array), "keys"))
+                return;
+        if (json_object_array_length(array) == 0 || json_object_array_length(array) > WORKER_KEYS_MAX)
+                reader->error = "keys";
+        JSON_ARRAY_FOREACH (element, array) {
+                Reader one = { .object = element, .error = reader->error };
+                WorkerKey key = {};
+
+                if (!one.error && !json_object_is_type(element, json_type_object))
+                        one.error = "a key that is not an object";
+                if (one.error) {
+                        reader->error = one.error;
+                        return;
+                }
+                read_checked(&one, "fingerprint", key.fingerprint, sizeof(key.fingerprint),
+                        fingerprint_is_valid, false, "fingerprint");
+                read_checked(&one, "user", key.user, sizeof(key.user), user_is_valid, true, "user");
+                key.created = read_number(&one, "created", UINT32_MAX, "created");
+                key.n_revocations = (unsigned) read_number(&one, "revocations", UINT32_MAX, "revocations");
+                if (reader_finish(&one) < 0) {
+                        reader->error = one.error;
+                        return;
+                }
+                report->keys[report->n_keys++] = key;
+        }
+        if (!reader->error && report->message)
+                reader->error = "message";
+}
+
 static void read_archive(Reader *reader, const WorkerRequest *request, WorkerReport *report) {
         bool hashed = request->kind == WORKER_REPACK || request->hash_file;
 
@@ -610,6 +674,8 @@ static int report_read(
         if (!reader.error && report->result == WORKER_OK) {
                 if (request->kind == WORKER_SIGNATURE)
                         read_signature(&reader, report);
+                else if (request->kind == WORKER_KEYS)
+                        read_keys(&reader, report);
                 else
                         read_archive(&reader, request, report);
         }

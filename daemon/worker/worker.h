@@ -11,7 +11,8 @@
 #include "model/depot.h"
 
 #define WORKER_REPORT_SIZE_MAX (64 * KIB)
-#define WORKER_KEYRINGS_MAX 8
+#define WORKER_KEYRINGS_MAX 16
+#define WORKER_KEYS_MAX 16
 
 typedef struct WorkerPool WorkerPool;
 typedef struct WorkerJob WorkerJob;
@@ -20,6 +21,7 @@ typedef enum WorkerKind {
         WORKER_HASH_ZIP,  /* provider zip: sha256 and h1 of the file, fsync of its descriptor */
         WORKER_REPACK,    /* module archive in, deterministic archive and README out */
         WORKER_SIGNATURE, /* detached OpenPGP signature by gpgv */
+        WORKER_KEYS,      /* which keys a key file holds */
         _WORKER_KIND_MAX,
 } WorkerKind;
 
@@ -48,7 +50,7 @@ const char *signature_verdict_to_string(SignatureVerdict verdict);
 /* Descriptors are taken over by worker_pool_submit(), whatever it returns. Unused ones are -EBADF. */
 typedef struct WorkerRequest {
         WorkerKind kind;
-        int input_fd;  /* hash-zip: the file, which is fsynced; repack: archive; signature: the data */
+        int input_fd; /* hash-zip: the file, which is fsynced; repack: archive; signature: the data; keys: the file */
         int output_fd; /* repack: empty file opened for writing; fsynced by the worker */
 
         /* hash-zip */
@@ -65,7 +67,9 @@ typedef struct WorkerRequest {
         int signature_fd;
         int keyring_fds[WORKER_KEYRINGS_MAX]; /* armored or binary */
         size_t n_keyrings;
-        char *const *fingerprints; /* pinned primary fingerprints, upper case; borrowed during the call */
+        char *const *
+                fingerprints; /* pinned primary fingerprints, upper case; borrowed during the call; none: no signature
+                                    * can be good, the verdict says who made it */
         bool allow_expired_keys, allow_weak_hashes;
 } WorkerRequest;
 
@@ -74,6 +78,14 @@ typedef struct WorkerRequest {
                 .kind = (k), .input_fd = -EBADF, .output_fd = -EBADF, .scratch_fd = -EBADF,                 \
                 .readme_fd = -EBADF, .signature_fd = -EBADF,                                                \
         }
+
+/* A primary key in a key file. Nothing of it is verified: gpgv does that. */
+typedef struct WorkerKey {
+        char fingerprint[65];   /* upper case */
+        char user[128];         /* the first user id, cut to what fits; "" if there is none */
+        uint64_t created;       /* seconds since the epoch */
+        unsigned n_revocations; /* signatures that revoke it or a subkey, if they are good */
+} WorkerKey;
 
 /* Only what the kind of job gives is set. Owned by the pool, valid during the callback. */
 typedef struct WorkerReport {
@@ -95,6 +107,9 @@ typedef struct WorkerReport {
         uint64_t signed_at;      /* seconds since the epoch */
         unsigned hash_algorithm; /* RFC 9580 section 9.5 */
         bool key_expired;        /* good and accepted, but the key has expired since */
+
+        WorkerKey keys[WORKER_KEYS_MAX];
+        size_t n_keys;
 } WorkerReport;
 
 typedef void (*WorkerDone)(const WorkerReport *report, void *userdata);

@@ -168,10 +168,11 @@ def reachable(running):
 def test_others_may_read_only(reachable, upstream):
     nobody = run_as("--reuid=65534", "--regid=65534")
     upstream.reset()
-    for arguments in (["status"], ["list"], ["show", ONE]):
+    for arguments in (["status"], ["list"], ["show", ONE], ["keys"]):
         result = reachable.run(*arguments, prefix=nobody)
         assert result.returncode == 0 and result.stdout, result.stderr
-    for arguments in (["plan"], ["sync"], ["sync", "--wait"], ["sync", ONE, "1.0.0", "--force"], ["reload"]):
+    for arguments in (["plan"], ["sync"], ["sync", "--wait"], ["sync", ONE, "1.0.0", "--force"], ["reload"],
+                      ["keys", "accept", "hashicorp", "AB" * 20], ["keys", "refuse", "hashicorp", "AB" * 20]):
         result = reachable.run(*arguments, prefix=nobody)
         assert result.returncode == 5 and result.stdout == "" and "root" in result.stderr, (arguments, result.stderr)
     script = (

@@ -188,7 +188,7 @@ def _tagged(request: Request, response: Response) -> Response:
 
 
 def _package(build: Build, platform: str, releases: str, keys: dict[str, Key]) -> dict[str, Any]:
-    key = keys["expired" if build.version.sign == "expired" else "good"]
+    key = keys[build.version.sign if build.version.sign in ("expired", "renewed") else "good"]
     folder = f"{releases}/{build.folder}"
     return {
         "protocols": build.version.protocols, "os": platform.split("_", 1)[0], "arch": platform.split("_", 1)[1],

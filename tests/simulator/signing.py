@@ -36,7 +36,8 @@ class Key:
 
 
 class Signer:
-    """Keys "good", "foreign" and "expired"; signatures are cached by key, kind and content."""
+    """Keys "good", "foreign", "expired" and "renewed": that one had expired and was issued again, "renewed-old" is the copy
+    before that. Signatures are cached by key, kind and content."""
 
     def __init__(self, directory: Path) -> None:
         self._home = directory / "gnupg"
@@ -52,7 +53,9 @@ class Signer:
             self._gpg_home = os.path.join(self._link.name, "h")
             os.symlink(self._home, self._gpg_home)
         try:
-            self.keys = {name: self._key(name) for name in ("good", "foreign", "expired")}
+            self.keys = {name: self._key(name) for name in ("good", "foreign", "expired", "renewed")}
+            self.keys["renewed-old"] = Key("renewed-old", self.keys["renewed"].fingerprint,
+                                           self.key_file("renewed-old").read_text())
         except BaseException:
             self.close()
             raise
@@ -72,7 +75,7 @@ class Signer:
             arguments.insert(0, "--armor")
         if digest == "SHA1":
             arguments.insert(0, "--allow-weak-digest-algos")
-        if name == "expired":
+        if name in ("expired", "renewed"):
             arguments[:0] = ["--faked-system-time", _FAKED_SIGNING]
         signature = self._gpg(arguments, data)
         temporary = path.with_suffix(".tmp")
@@ -103,12 +106,20 @@ class Signer:
         path, stamp = self.key_file(name), self._keys_folder / f"{name}.fingerprint"
         if not (path.exists() and stamp.exists()):
             user = f"Simulator {name} key <{name}@simulator.invalid>"
-            time = ["--faked-system-time", _FAKED_BIRTH] if name == "expired" else []
-            life = "1y" if name == "expired" else "10y"
+            is_old = name in ("expired", "renewed")
+            time = ["--faked-system-time", _FAKED_BIRTH] if is_old else []
+            life = "1y" if is_old else "10y"
             self._gpg([*time, "--quick-generate-key", user, "rsa3072", "cert", life])
             listing = self._gpg(["--with-colons", "--list-keys", f"={user}"]).decode()
             fingerprint = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
             self._gpg([*time, "--quick-add-key", fingerprint, "rsa3072", "sign", life])
+            if name == "renewed":
+                self.key_file("renewed-old").write_bytes(self._gpg(["--armor", "--export", fingerprint]))
+                self._gpg(["--quick-set-expire", fingerprint, "10y"])
+                # "*" leaves out what has expired.
+                listing = self._gpg(["--with-colons", "--list-keys", fingerprint]).decode()
+                subkey = [line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:")][1]
+                self._gpg(["--quick-set-expire", fingerprint, "10y", subkey])
             path.write_bytes(self._gpg(["--armor", "--export", fingerprint]))
             stamp.write_text(fingerprint)
         return Key(name, stamp.read_text(), path.read_text())

@@ -148,7 +148,7 @@ class SiteBuilder:
         kind = build.version.sign
         if kind == "missing":
             return {}
-        name = kind if kind in ("foreign", "expired") else "good"
+        name = kind if kind in ("foreign", "expired", "renewed") else "good"
         signed = sums + b"altered\n" if kind == "bad" else sums
         data = self._signer.sign(name, signed, "SHA1" if kind == "sha1" else "SHA256", armor=kind == "armored")
         if kind == "truncated":

@@ -144,7 +144,8 @@ def test_zips_differ_from_each_other(upstream: Simulator) -> None:
     assert len(set(digests)) == len(digests)
 
 
-_VERDICTS = {"good": "GOODSIG", "foreign": "GOODSIG", "expired": "EXPKEYSIG", "bad": "BADSIG", "sha1": "GOODSIG"}
+_VERDICTS = {"good": "GOODSIG", "foreign": "GOODSIG", "expired": "EXPKEYSIG", "renewed": "GOODSIG",
+             "bad": "BADSIG", "sha1": "GOODSIG"}
 
 
 def _gpgv(upstream: Simulator, key: str, folder: Path, signature: bytes, data: bytes) -> str:
@@ -165,7 +166,7 @@ def test_signatures_have_their_verdicts(upstream: Simulator, tmp_path: Path, kin
     if kind == "missing":
         assert answer.status == 404
         return
-    key = kind if kind in ("foreign", "expired") else "good"
+    key = kind if kind in ("foreign", "expired", "renewed") else "good"
     if kind == "armored":
         assert answer.body.startswith(b"-----BEGIN PGP SIGNATURE-----")
         return

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 SHAPES = ("stored", "random", "go-binary", "script")
-SIGNATURES = ("good", "foreign", "expired", "bad", "missing", "sha1", "armored", "truncated")
+SIGNATURES = ("good", "foreign", "expired", "bad", "missing", "sha1", "armored", "truncated", "renewed")
 SUMS = ("ok", "missing-line", "wrong-digest", "malformed", "empty")
 TRANSFERS = ("length", "chunked")
 HOSTILE = ("traversal", "absolute", "symlink-out", "symlink-absolute", "symlink-through", "hardlink-out", "device",

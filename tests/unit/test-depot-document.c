@@ -117,6 +117,7 @@ static const char complete[] =
         "      operatingSystems: []\n"
         "      architectures: [\"*\"]\n"
         "      sourceRepository: https://github.com/hashicorp/terraform-provider-aws\n"
+        "      requireSignature: false\n"
         "    - {name: aws, namespace: other, operatingSystems: [linux, linux, darwin], versionHistoryLimit: "
         "null,\n"
         "       storageConfig: {gcs: {bucket: b.c}, presign: {enabled: true, ttl: 1h30m0s, fallbackToProxy: "
@@ -167,6 +168,7 @@ static void test_complete_document(void) {
         e = &depot->entries[2];
         check_string(e->provider_namespace, "hashicorp");
         check_string(e->source_repository, "https://github.com/hashicorp/terraform-provider-aws");
+        check_int(e->signature_rule, SIGNATURE_RULE_OPTIONAL);
         check(!e->operating_systems && !e->architectures);
 
         e = &depot->entries[3];

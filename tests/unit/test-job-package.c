@@ -294,14 +294,15 @@ static void test_stop_progress(void) {
         status->attempts = 3;
         status->next_try_usec = 1000;
         package_stop_progress(package, "stopped");
-        check_int(package->n_statuses, 3);
-        check_int(package->statuses[0]->state, VERSION_FAILED);
-        check_string(package->statuses[0]->reason, "why");
-        check_int(package->statuses[1]->state, VERSION_WITHDRAWN);
-        check_int(package->statuses[2]->state, VERSION_FAILED);
-        check_int(package->statuses[2]->attempts, 3);
-        check_int(package->statuses[2]->next_try_usec, 1000);
-        check_string(package->statuses[2]->reason, "stopped");
+        check_int(package->n_statuses, 4);
+        check_int(package->statuses[0]->state, VERSION_HELD);
+        check_int(package->statuses[1]->state, VERSION_FAILED);
+        check_string(package->statuses[1]->reason, "why");
+        check_int(package->statuses[2]->state, VERSION_WITHDRAWN);
+        check_int(package->statuses[3]->state, VERSION_FAILED);
+        check_int(package->statuses[3]->attempts, 3);
+        check_int(package->statuses[3]->next_try_usec, 1000);
+        check_string(package->statuses[3]->reason, "stopped");
 }
 
 /* The loop waits for this with every package that is planned. */

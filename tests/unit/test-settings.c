@@ -78,6 +78,7 @@ static void test_settings(void) {
         check_string(defaults->keys[0].fingerprint, "C874011F0AB405110D02105534365D9472D7468F");
         check_string(defaults->keys[0].url, "https://www.hashicorp.com/.well-known/pgp-key.txt");
         check(defaults->allow_expired_keys && !defaults->allow_weak_hashes);
+        check(!defaults->trust_on_first_use && defaults->require_signature);
         check(defaults->workers_parallel >= 1);
 
         empty_directory();
@@ -109,7 +110,9 @@ static void test_settings(void) {
                 "  - {namespace: other, fingerprint: c874011f0ab405110d02105534365d9472d7468f, url: "
                 "\"https://k.example.com/get?x=1&y=2\"}\n"
                 "allowExpiredKeys: false\n"
-                "allowWeakHashes: true\n");
+                "allowWeakHashes: true\n"
+                "trustOnFirstUse: true\n"
+                "requireSignature: false\n");
         config = load("set", NULL);
         check_config(config, "");
         s = config->settings;
@@ -140,6 +143,7 @@ static void test_settings(void) {
         check_string(s->keys[1].url, "https://k.example.com/get?x=1&y=2");
         check_string(s->keys[2].provider_namespace, "hashicorp");
         check(!s->allow_expired_keys && s->allow_weak_hashes);
+        check(s->trust_on_first_use && !s->require_signature);
         config = config_free(config);
 
         write_text("set/opendepot.yaml", "keys: [{namespace: hashicorp, fingerprint: "
@@ -201,7 +205,7 @@ static void test_settings_problems(void) {
                 "\"https://x\", file: /x}]\n",
                 "set/opendepot.yaml:1:36: 'fingerprint' must be the fingerprint of a primary key, 40 or 64 "
                 "hexadecimal digits, not '1234'\n"
-                "set/opendepot.yaml:1:63: an element of 'keys' lacks the key 'fingerprint'\n"
+                "set/opendepot.yaml:1:63: a key needs exactly one of 'url' and 'file'\n"
                 "set/opendepot.yaml:1:79: an element of 'keys' must be a mapping, not text\n"
                 "set/opendepot.yaml:2:3: a key needs exactly one of 'url' and 'file'\n"
                 "set/opendepot.yaml:3:3: a key needs exactly one of 'url' and 'file'\n");
