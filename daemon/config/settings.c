@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 
+#include "base/credential.h"
 #include "base/list.h"
 #include "base/names.h"
 #include "build-config.h"
@@ -11,9 +12,15 @@
 #define HOSTNAMES_MAX 16
 #define KEYS_MAX 256
 #define WORKERS_MAX 256
+#define NO_PROXY_MAX 256
+#define NO_PROXY_LENGTH_MAX 255
+#define CREDENTIAL_EXPECTED "the name of a credential, printable ASCII text without '/' and ':'"
 
 static int decode_keys(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
 static int decode_hostnames(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
+static int decode_network(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
+static int decode_proxy(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
+static int decode_no_proxy(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
 
 static bool user_agent_is_valid(const char *text) {
         if (isempty(text) || strnlen(text, USER_AGENT_LENGTH_MAX + 1) > USER_AGENT_LENGTH_MAX)
@@ -22,6 +29,16 @@ static bool user_agent_is_valid(const char *text) {
                 if (*text < ' ' || *text >= 0x7f)
                         return false;
         return true;
+}
+
+/* A host, a domain with or without its dot, an address, a network with its number of bits, or "*" for all. */
+static bool no_proxy_is_valid(const char *text) {
+        size_t length = strnlen(text, NO_PROXY_LENGTH_MAX + 1);
+
+        if (streq(text, "*"))
+                return true;
+        return length > 0 && length <= NO_PROXY_LENGTH_MAX &&
+               text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/")] == '\0';
 }
 
 static bool fingerprint_is_valid(const char *text) {
@@ -52,6 +69,15 @@ static const SchemaField network_fields[] = {
                 .max = 10 * USEC_PER_MINUTE },
         { "stallTimeout", schema_duration, AT(stall_timeout_usec), .min = USEC_PER_SEC,
                 .max = 60 * USEC_PER_MINUTE },
+        { "maxRate", schema_size, AT(rate_max), .min = 64 * KIB, .max = 1024 * GIB },
+        { "proxy", decode_proxy, AT(proxy) },
+        { "proxyCredential", schema_text, AT(proxy_credential), .check = credential_name_is_valid,
+                .expected = CREDENTIAL_EXPECTED },
+        { "noProxy", decode_no_proxy, AT(no_proxy), .check = no_proxy_is_valid,
+                .expected = "a host, a domain, an address, a network such as 10.0.0.0/8, or '*'" },
+        { "clientCertificate", schema_path, AT(client_certificate) },
+        { "clientKeyCredential", schema_text, AT(client_key_credential), .check = credential_name_is_valid,
+                .expected = CREDENTIAL_EXPECTED },
         {},
 };
 
@@ -84,7 +110,7 @@ static const SchemaField store_fields[] = {
 
 static const SchemaField settings_fields[] = {
         { "upstream", schema_mapping, .fields = upstream_fields },
-        { "network", schema_mapping, .fields = network_fields },
+        { .name = "network", .decode = decode_network },
         { "transfers", schema_mapping, .fields = transfers_fields },
         { "workers", schema_mapping, .fields = workers_fields },
         { "modules", schema_mapping, .fields = modules_fields },
@@ -115,6 +141,47 @@ static int decode_hostnames(
                         "'%s' must have 1 to %d elements, not %zu", field->name, HOSTNAMES_MAX,
                         node->n_items);
         return schema_text_list(field, node, value, problems);
+}
+
+/* Only the place of the proxy: its user and password are a credential. */
+static int decode_proxy(const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
+        _cleanup_free_ char *url = NULL;
+        size_t before = problems->n_found;
+        int r;
+
+        r = schema_base_url(field, node, &url, problems);
+        if (r < 0 || problems->n_found > before)
+                return r;
+        if (strchr(strstr(url, "://") + strlen("://"), '/'))
+                return schema_problem(field, node, "http:// or https:// with a host and a port", problems);
+        free(*(char **) value);
+        *(char **) value = TAKE_PTR(url);
+        return 0;
+}
+
+static int decode_no_proxy(
+        const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
+        if (node->type == YAML_LIST && node->n_items > NO_PROXY_MAX)
+                return problems_add(problems, node->line, node->column, "'%s' has more than %d elements",
+                        field->name, NO_PROXY_MAX);
+        return schema_text_list(field, node, value, problems);
+}
+
+static int decode_network(const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
+        Settings *settings = value;
+        size_t before = problems->n_found;
+        int r;
+
+        r = schema_decode(network_fields, node, "'network'", settings, problems);
+        if (r < 0 || problems->n_found > before)
+                return r;
+        if (settings->proxy_credential && !settings->proxy)
+                r = problems_add(
+                        problems, node->line, node->column, "'proxyCredential' is of no use without 'proxy'");
+        if (r >= 0 && settings->client_key_credential && !settings->client_certificate)
+                r = problems_add(problems, node->line, node->column,
+                        "'clientKeyCredential' is of no use without 'clientCertificate'");
+        return r;
 }
 
 static void key_setting_clear(KeySetting *key) {
@@ -299,6 +366,11 @@ Settings *settings_free(Settings *settings) {
         free(settings->hashicorp_releases_url);
         free(settings->ca_file);
         free(settings->user_agent);
+        free(settings->proxy);
+        free(settings->proxy_credential);
+        strings_free(settings->no_proxy);
+        free(settings->client_certificate);
+        free(settings->client_key_credential);
         free(settings->store_directory);
         strings_free(settings->provider_hostnames);
         keys_clear(settings);

@@ -9,7 +9,9 @@
  *       namespaces:                                for single registry namespaces
  *         - {namespace: NAME, apiUrl: …, webUrl: …, tokenCredential: NAME}     or app: {…}
  *     hashicorp: {apiUrl: https://api.releases.hashicorp.com, releasesUrl: https://releases.hashicorp.com}
- *   network: {caFile: /path, userAgent: text, connectTimeout: 30s, stallTimeout: 60s}
+ *   network: {caFile: /path, userAgent: text, connectTimeout: 30s, stallTimeout: 60s, maxRate: 10M,
+ *             proxy: http://host:port, proxyCredential: name, noProxy: [host, .domain, network/bits],
+ *             clientCertificate: /path, clientKeyCredential: name}
  *   transfers: {parallel: 8, parallelPerHost: 8, maxArtifactSize: 4G, maxDocumentSize: 32M}
  *   workers: {parallel: 2, timeout: 10m}           parallel omitted: the number of processors
  *   modules: {maxEntries: 100000, maxUnpackedSize: 2G, maxRatio: 200}
@@ -27,6 +29,7 @@
  *
  * Keys given for the namespace hashicorp replace its default; those of other namespaces stand beside it.
  * Durations: whole numbers and h, m, s ("1h30m"); sizes: whole number and optional K, M, G (powers of 1024).
+ * Secrets are systemd credentials, here are only their names.
  */
 #pragma once
 
@@ -51,6 +54,12 @@ typedef struct Settings {
         char *user_agent;
         uint64_t connect_timeout_usec;
         uint64_t stall_timeout_usec; /* less than one byte per second for this long ends a transfer */
+        uint64_t rate_max;           /* bytes per second, of all transfers; 0: no limit */
+        char *proxy;                 /* NULL: none */
+        char *proxy_credential;      /* name of the credential "user:password"; NULL: none */
+        char **no_proxy;
+        char *client_certificate;    /* path; NULL: none */
+        char *client_key_credential; /* NULL: the key is in the file of the certificate */
 
         unsigned transfers_parallel, transfers_parallel_per_host;
         uint64_t artifact_size_max, document_size_max;

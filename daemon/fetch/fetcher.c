@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "fetch/network.h"
 #include "fetch/response.h"
+#include "fetch/throttle.h"
 #include "fetch/writer.h"
 
 #define BUFFER_SIZE ((long) WRITER_CHUNK_SIZE)
@@ -15,13 +17,15 @@
 /* A server that asks to wait longer than this is the caller's business. */
 #define RETRY_AFTER_MAX_USEC (10 * USEC_PER_SEC)
 #define ERROR_BODY_MAX (8 * KIB)
-/* How soon a new list of certificate authorities is noticed. */
-#define CA_CACHE_SEC 600L
 #define HOLDS_MAX 64U
 #define PARALLEL_MAX 64U
 /* However slowly it comes: it comes to an end. */
 #define DOCUMENT_TIME_MAX_SEC 300L
 #define ARTIFACT_TIME_MAX_SEC (6 * 3600L)
+#define THROTTLED_TIME_MAX_SEC (30 * 24 * 3600L)
+/* With a limit of the rate, a piece is what comes in so much of a second, within bounds. */
+#define PIECES_PER_SEC 16
+#define PIECE_SIZE_MIN ((long) (16 * KIB))
 
 typedef enum TransferState {
         TRANSFER_QUEUED,
@@ -52,7 +56,9 @@ struct Transfer {
         uint64_t received; /* of the body, including what was resumed */
         uint64_t size;     /* of the whole content, as a 206 says; UINT64_MAX: unknown */
         bool started, paused, too_large, sink_failed;
-        Buffer body; /* without a sink; or of an error */
+        bool throttled, granted; /* waits for the rate; has its turn */
+        uint64_t throttled_at;   /* who waits longer comes first */
+        Buffer body;             /* without a sink; or of an error */
         sd_event_source *retry_timer;
 };
 
@@ -75,6 +81,10 @@ struct Fetcher {
 
         FetcherOptions options;
         char *ca_file, *user_agent;
+        Network network;
+        Throttle throttle;
+        uint64_t throttle_turn;
+        sd_event_source *throttle_timer;
 
         Transfer *first, *last;
         Transfer *running[PARALLEL_MAX];
@@ -109,6 +119,7 @@ static void transfer_reset_try(Transfer *transfer) {
         curl_slist_free_all(transfer->headers);
         transfer->headers = NULL;
         transfer->started = transfer->paused = transfer->too_large = transfer->sink_failed = false;
+        transfer->throttled = transfer->granted = false;
         transfer->received = transfer->offset = 0;
         transfer->size = UINT64_MAX;
         buffer_clear(&transfer->body);
@@ -226,7 +237,87 @@ int fetcher_start(Fetcher *fetcher, const FetchRequest *request, Transfer **ret)
         return 0;
 }
 
-/* Callbacks of libcurl: they touch nothing but their own transfer. */
+/* The limit of the rate */
+
+/* Who waits for it: documents first, then the longest wait. */
+static Transfer *fetcher_next_throttled(const Fetcher *fetcher) {
+        Transfer *next = NULL;
+
+        for (unsigned i = 0; i < fetcher->n_running; i++) {
+                Transfer *transfer = fetcher->running[i];
+
+                if (transfer->throttled && (!next || (next->bulk && !transfer->bulk) ||
+                                                   (next->bulk == transfer->bulk &&
+                                                           transfer->throttled_at < next->throttled_at)))
+                        next = transfer;
+        }
+        return next;
+}
+
+static void arm_throttle(Fetcher *fetcher, uint64_t wait_usec) {
+        if (sd_event_source_set_time_relative(fetcher->throttle_timer, wait_usec) >= 0)
+                (void) sd_event_source_set_enabled(fetcher->throttle_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_throttle(sd_event_source *source, uint64_t usec, void *userdata) {
+        Fetcher *fetcher = userdata;
+        Transfer *transfer;
+        uint64_t wait_usec;
+
+        while ((transfer = fetcher_next_throttled(fetcher))) {
+                wait_usec = throttle_wait_usec(&fetcher->throttle, clock_monotonic_usec());
+                if (wait_usec > 0) {
+                        arm_throttle(fetcher, wait_usec);
+                        break;
+                }
+                transfer->throttled = false;
+                transfer->granted = true;
+                /* As in transfer_resume(). */
+                (void) curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+        }
+        fetcher_wake(fetcher);
+        return 0;
+}
+
+/* Whether the transfer has to wait for its turn, which it is promised. */
+static bool transfer_throttle(Transfer *transfer) {
+        Fetcher *fetcher = transfer->fetcher;
+        const Transfer *first;
+        uint64_t wait_usec;
+
+        if (fetcher->throttle.rate == 0 || transfer->granted)
+                return false;
+        wait_usec = throttle_wait_usec(&fetcher->throttle, clock_monotonic_usec());
+        first = fetcher_next_throttled(fetcher);
+        if (wait_usec == 0 && (!first || (first->bulk && !transfer->bulk)))
+                return false;
+        transfer->throttled = true;
+        transfer->throttled_at = fetcher->throttle_turn++;
+        if (!first)
+                arm_throttle(fetcher, wait_usec);
+        return true;
+}
+
+/* So that the rate alone never ends a transfer. */
+static long transfer_time_max_sec(const Transfer *transfer) {
+        const FetcherOptions *options = &transfer->fetcher->options;
+        uint64_t seconds = transfer->bulk ? ARTIFACT_TIME_MAX_SEC : DOCUMENT_TIME_MAX_SEC;
+
+        if (options->rate_max > 0)
+                seconds += transfer->size_max / options->rate_max * options->parallel;
+        return (long) MIN_OF(seconds, (uint64_t) THROTTLED_TIME_MAX_SEC);
+}
+
+static long transfer_piece_size(const Transfer *transfer) {
+        uint64_t rate = transfer->fetcher->options.rate_max;
+        long size = transfer->bulk ? BUFFER_SIZE : 64 * 1024L;
+
+        if (rate > 0 && rate / PIECES_PER_SEC < (uint64_t) size)
+                size = MAX_OF((long) (rate / PIECES_PER_SEC), PIECE_SIZE_MIN);
+        return size;
+}
+
+/* Callbacks of libcurl: they touch nothing but their own transfer, and the rate that all share. */
 
 static int transfer_begin_body(Transfer *transfer) {
         FetchStart start;
@@ -257,6 +348,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *userdata) {
                 return buffer_append(&transfer->body, data, MIN_OF(size, room)) < 0 ? 0 : size;
         }
 
+        if (transfer_throttle(transfer))
+                return CURL_WRITEFUNC_PAUSE;
         if (!transfer->started) {
                 transfer->started = true;
                 /* The next one of its kind may go. */
@@ -275,6 +368,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *userdata) {
                 transfer->paused = true;
                 return CURL_WRITEFUNC_PAUSE;
         }
+        transfer->granted = false;
+        throttle_take(&transfer->fetcher->throttle, size);
         transfer->received += size;
         transfer->fetcher->bytes_received += size;
         if (r < 0) {
@@ -302,6 +397,9 @@ static int add_header(Transfer *transfer, const char *name, const char *value) {
 static int transfer_prepare(Transfer *transfer, const char *if_range) {
         const Fetcher *fetcher = transfer->fetcher;
         const char *protocols = startswith(transfer->url, "https://") ? "https" : "http,https";
+        /* Documents of one server come as streams of one connection. An artifact waits for the disk now and then, and must
+         * not hold up others meanwhile; without TLS only an answer would tell what the server can. */
+        bool share = !transfer->bulk && streq(protocols, "https");
         int r = 0;
 
         transfer->easy = curl_easy_init();
@@ -341,8 +439,8 @@ static int transfer_prepare(Transfer *transfer, const char *if_range) {
         SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
         SET(CURLOPT_LOW_SPEED_TIME,
                 (long) MAX_OF(fetcher->options.stall_timeout_usec / USEC_PER_SEC, UINT64_C(1)));
-        SET(CURLOPT_TIMEOUT, transfer->bulk ? ARTIFACT_TIME_MAX_SEC : DOCUMENT_TIME_MAX_SEC);
-        SET(CURLOPT_BUFFERSIZE, transfer->bulk ? BUFFER_SIZE : 64 * 1024L);
+        SET(CURLOPT_TIMEOUT, transfer_time_max_sec(transfer));
+        SET(CURLOPT_BUFFERSIZE, transfer_piece_size(transfer));
         SET(CURLOPT_NOSIGNAL, 1L);
         /* A transfer that ends while its host's name is being resolved would wait for the C library. With this the thread
          * that asks is left to itself, and frees what it has when it has its answer. */
@@ -365,16 +463,9 @@ static int transfer_prepare(Transfer *transfer, const char *if_range) {
         }
         if (!transfer->bulk)
                 SET(CURLOPT_ACCEPT_ENCODING, "");
-        if (fetcher->options.ca_file)
-                SET(CURLOPT_CAINFO, fetcher->options.ca_file);
-        /* A directory of authorities would be read for every connection: milliseconds of the loop and megabytes each time.
-         * Those of a file are kept by libcurl and shared, if there is no directory besides. */
-        if (fetcher->options.ca_file || curl_version_info(CURLVERSION_NOW)->cainfo)
-                SET(CURLOPT_CAPATH, NULL);
-        (void) curl_easy_setopt(transfer->easy, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_SEC);
 #undef SET
         transfer->body.max = MAX_OF(transfer->size_max, ERROR_BODY_MAX);
-        return 0;
+        return network_apply(&fetcher->network, transfer->easy, fetcher->options.ca_file, share);
 }
 
 /* Rate limits hold for the host, whoever ran into them. */
@@ -539,6 +630,15 @@ static void refuse_held(Transfer *transfer, uint64_t until_usec) {
         transfer_finish(transfer, &response);
 }
 
+static void refuse_network(Transfer *transfer) {
+        _cleanup_free_ char *message = NULL;
+        FetchResponse response = { .result = FETCH_REFUSED };
+
+        text_set(&message, "%s: not asked: %s", transfer->url, transfer->fetcher->network.problem);
+        response.error = message;
+        transfer_finish(transfer, &response);
+}
+
 static void fail_to_start(Transfer *transfer, int error) {
         _cleanup_free_ char *message = NULL;
         FetchResponse response = { .result = FETCH_UNAVAILABLE };
@@ -644,6 +744,10 @@ static int on_deferred(sd_event_source *source, void *userdata) {
                         refuse_held(transfer, held_until);
                         continue;
                 }
+                if (fetcher->network.problem) {
+                        refuse_network(transfer);
+                        continue;
+                }
                 if (transfer->budget)
                         budget_take(transfer->budget);
                 transfer->state = TRANSFER_RUNNING;
@@ -720,12 +824,18 @@ int fetcher_set_options(Fetcher *fetcher, const FetcherOptions *options) {
         r = string_assign(&fetcher->ca_file, options->ca_file);
         if (r >= 0)
                 r = string_assign(&fetcher->user_agent, options->user_agent);
+        if (r >= 0)
+                r = network_copy(&fetcher->network, options->network);
         if (r < 0)
                 return r;
+        throttle_set_rate(&fetcher->throttle, options->rate_max, clock_monotonic_usec());
+        if (fetcher_next_throttled(fetcher))
+                arm_throttle(fetcher, 0);
         fetcher->options = *options;
         fetcher->options.parallel = MIN_OF(options->parallel, PARALLEL_MAX);
         fetcher->options.ca_file = fetcher->ca_file;
         fetcher->options.user_agent = fetcher->user_agent;
+        fetcher->options.network = &fetcher->network;
         (void) curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, (long) options->parallel);
         fetcher_wake(fetcher);
         return 0;
@@ -750,6 +860,11 @@ int fetcher_new(sd_event *event, const FetcherOptions *options, Fetcher **ret) {
         if (r < 0)
                 return r;
         (void) sd_event_source_set_enabled(fetcher->timer, SD_EVENT_OFF);
+        r = sd_event_add_time(
+                event, &fetcher->throttle_timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_throttle, fetcher);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_enabled(fetcher->throttle_timer, SD_EVENT_OFF);
 
         if (curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
                 curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher) != CURLM_OK ||
@@ -773,10 +888,12 @@ Fetcher *fetcher_free(Fetcher *fetcher) {
         if (fetcher->multi)
                 (void) curl_multi_cleanup(fetcher->multi);
         sd_event_source_disable_unref(fetcher->timer);
+        sd_event_source_disable_unref(fetcher->throttle_timer);
         sd_event_source_disable_unref(fetcher->deferred);
         sd_event_unref(fetcher->event);
         free(fetcher->ca_file);
         free(fetcher->user_agent);
+        network_clear(&fetcher->network);
         free(fetcher);
         return NULL;
 }

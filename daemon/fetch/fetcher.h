@@ -9,6 +9,7 @@
 #include "fetch/budget.h"
 
 typedef struct Fetcher Fetcher;
+typedef struct Network Network;
 typedef struct Transfer Transfer;
 
 typedef enum FetchResult {
@@ -76,8 +77,10 @@ typedef struct FetchRequest {
 typedef struct FetcherOptions {
         unsigned parallel, parallel_per_host;
         uint64_t connect_timeout_usec, stall_timeout_usec;
+        uint64_t rate_max; /* bytes a second of all bodies together; 0: no limit */
         const char *ca_file;
         const char *user_agent;
+        const Network *network; /* NULL: straight on, without a certificate */
 } FetcherOptions;
 
 /* curl_global_init() must have been called. The options are copied. */

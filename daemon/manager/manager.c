@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "manager/manager-private.h"
+#include "manager/network-settings.h"
 #include "manager/request.h"
 
 /* Packages that are reconciled at once; transfers and workers have limits of their own. */
@@ -82,17 +83,6 @@ void manager_set_listener(Manager *manager, ManagerListener listener, void *user
 
 /* Settings */
 
-static FetcherOptions fetcher_options(const Settings *settings) {
-        return (FetcherOptions) {
-                .parallel = settings->transfers_parallel,
-                .parallel_per_host = settings->transfers_parallel_per_host,
-                .connect_timeout_usec = settings->connect_timeout_usec,
-                .stall_timeout_usec = settings->stall_timeout_usec,
-                .ca_file = settings->ca_file,
-                .user_agent = settings->user_agent,
-        };
-}
-
 static WorkerLimits worker_limits(const Settings *settings) {
         return (WorkerLimits) {
                 .parallel = settings->workers_parallel,
@@ -116,7 +106,6 @@ static int load_accesses(const Manager *manager, const Settings *settings, Acces
 /* What a reload may change underneath the jobs, none of which may be running. `accesses` is handed over. */
 static int apply_settings(Manager *manager, const Settings *settings, Accesses *new_accesses) {
         _cleanup_(accesses_freep) Accesses *accesses = new_accesses;
-        FetcherOptions options = fetcher_options(settings);
         WorkerLimits limits = worker_limits(settings);
         _cleanup_(keys_freep) Keys *keys = NULL;
         _cleanup_close_ int keys_fd = -EBADF;
@@ -143,7 +132,7 @@ static int apply_settings(Manager *manager, const Settings *settings, Accesses *
                         },
                         &keys);
         if (r >= 0)
-                r = fetcher_set_options(manager->fetcher, &options);
+                r = network_settings_apply(settings, manager->fetcher);
         if (r < 0)
                 return r;
         text_set(&directory, "%s",
@@ -170,7 +159,6 @@ static int apply_settings(Manager *manager, const Settings *settings, Accesses *
 /* Life */
 
 static int open_parts(Manager *manager, const ManagerOptions *options, const Settings *settings) {
-        FetcherOptions fetcher = fetcher_options(settings);
         WorkerLimits limits = worker_limits(settings);
         _cleanup_close_ int listings_fd = -EBADF;
         Accesses *accesses;
@@ -182,7 +170,7 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
         (void) fs_remove_temporaries(listings_fd);
         r = offload_new(manager->event, OFFLOAD_THREADS, &manager->offload);
         if (r >= 0)
-                r = fetcher_new(manager->event, &fetcher, &manager->fetcher);
+                r = network_settings_start(settings, manager->event, &manager->fetcher);
         if (r >= 0)
                 r = budgets_new(&manager->budgets);
         if (r >= 0)
@@ -355,6 +343,28 @@ static int swap_settings(Manager *manager, Config *config) {
         return 1;
 }
 
+static bool has_failed_packages(const Manager *manager, const char *depot) {
+        for (size_t i = 0; i < manager->n_runners; i++) {
+                const Package *package = manager->runners[i]->package;
+
+                if ((package->state == PACKAGE_FAILED || package->state == PACKAGE_INCOMPLETE) &&
+                        package_is_wanted_by(package, depot))
+                        return true;
+        }
+        return false;
+}
+
+/* Other settings may mend what has failed, a proxy or a key for instance: nobody waits for the next try then. */
+static int retry_failed(Manager *manager) {
+        int r = 0;
+
+        for (size_t i = 0; i < manager->n_depots && r >= 0; i++)
+                if (has_failed_packages(manager, manager->depots[i]->depot->name))
+                        r = depot_poll(manager->depots[i],
+                                &(ReconcileOptions) { .mode = RECONCILE_SYNC, .force = true });
+        return r;
+}
+
 int manager_reload(Manager *manager) {
         _cleanup_(config_freep) Config *config = NULL;
         bool settings_changed = false;
@@ -383,6 +393,8 @@ int manager_reload(Manager *manager) {
         if (r >= 0 && settings_changed)
                 r = manager_request(manager, &(ReconcileOptions) { .mode = RECONCILE_CHECK }, NULL, NULL,
                         NULL, NULL, NULL);
+        if (r >= 0 && settings_changed)
+                r = retry_failed(manager);
         manager_tidy(manager);
         log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL,
                 "The configuration was loaded anew: %zu depots, %zu problems", manager->n_depots,

@@ -158,11 +158,11 @@ static void test_settings_problems(void) {
         check_settings("", "");
         check_settings("# nothing\n", "");
         check_settings("- a\n", "set/opendepot.yaml:1:1: the document must be a mapping, not a list\n");
-        check_settings("transfer: {}\nnetwork: {caFile: ca.pem, proxy: x}\n",
+        check_settings("transfer: {}\nnetwork: {caFile: ca.pem, proxies: x}\n",
                 "set/opendepot.yaml:1:1: unknown key 'transfer', did you mean 'transfers'?\n"
                 "set/opendepot.yaml:2:19: 'caFile' must be an absolute path without '.' and '..', not "
                 "'ca.pem'\n"
-                "set/opendepot.yaml:2:27: unknown key 'proxy'\n");
+                "set/opendepot.yaml:2:27: unknown key 'proxies', did you mean 'proxy'?\n");
         check_settings(
                 "transfers: {parallel: 0, parallelPerHost: 65, maxArtifactSize: 1K, maxDocumentSize: 4T}\n",
                 "set/opendepot.yaml:1:23: 'parallel' must be between 1 and 64, not '0'\n"
@@ -220,10 +220,57 @@ static void test_settings_problems(void) {
                 "set/opendepot.yaml:2:1: while parsing a flow node: did not find expected node content\n");
 }
 
+static void test_network(void) {
+        _cleanup_(config_freep) Config *config = NULL;
+        Settings *s;
+
+        empty_directory();
+        write_text("set/opendepot.yaml",
+                "network: {proxy: \"http://proxy.example.com:3128/\", proxyCredential: proxy-login, noProxy: "
+                "[.example.com, 10.0.0.0/8, \"fd00::/8\", \"*\"],\n"
+                "  clientCertificate: /etc/client.pem, clientKeyCredential: client-key, maxRate: 10M}\n");
+        config = load("set", NULL);
+        check_config(config, "");
+        s = config->settings;
+        check_string(s->proxy, "http://proxy.example.com:3128");
+        check_string(s->proxy_credential, "proxy-login");
+        check_int(strings_length(s->no_proxy), 4);
+        check_string(s->no_proxy[2], "fd00::/8");
+        check_string(s->client_certificate, "/etc/client.pem");
+        check_string(s->client_key_credential, "client-key");
+        check_int(s->rate_max, 10 * MIB);
+
+        /* What could be a secret is not repeated. */
+        check_settings("network: {proxy: \"http://user:secret@proxy:3128\"}\n",
+                "set/opendepot.yaml:1:18: 'proxy' must not hold a user or password\n");
+        check_settings("network: {proxy: \"socks5://proxy:1080\"}\n",
+                "set/opendepot.yaml:1:18: 'proxy' must be an http:// or https:// address without user, query "
+                "and fragment, not 'socks5://proxy:1080'\n");
+        check_settings("network: {proxy: \"http://proxy/path\"}\n",
+                "set/opendepot.yaml:1:18: 'proxy' must be http:// or https:// with a host and a port, not "
+                "'http://proxy/path'\n");
+        check_settings("network: {proxyCredential: a}\n",
+                "set/opendepot.yaml:1:10: 'proxyCredential' is of no use without 'proxy'\n");
+        check_settings("network: {clientKeyCredential: a}\n",
+                "set/opendepot.yaml:1:10: 'clientKeyCredential' is of no use without 'clientCertificate'\n");
+        check_settings("network: {proxyCredential: a/b, clientCertificate: c.pem, noProxy: [\"a,b\", \"\"], "
+                       "maxRate: 1K}\n",
+                "set/opendepot.yaml:1:28: 'proxyCredential' must be the name of a credential, printable "
+                "ASCII text without '/' and ':', not 'a/b'\n"
+                "set/opendepot.yaml:1:52: 'clientCertificate' must be an absolute path without '.' and '..', "
+                "not 'c.pem'\n"
+                "set/opendepot.yaml:1:69: 'noProxy' must be a host, a domain, an address, a network such as "
+                "10.0.0.0/8, or '*', not 'a,b'\n"
+                "set/opendepot.yaml:1:76: 'noProxy' must be a host, a domain, an address, a network such as "
+                "10.0.0.0/8, or '*', not ''\n"
+                "set/opendepot.yaml:1:90: 'maxRate' must be between 64K and 1024G, not '1K'\n");
+}
+
 int main(void) {
         directory_make();
         test_settings();
         test_github();
+        test_network();
         test_settings_problems();
         directory_remove();
         return EXIT_SUCCESS;
