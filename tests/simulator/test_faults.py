@@ -232,6 +232,10 @@ def test_latency_does_not_limit_concurrency(upstream: Simulator) -> None:
 def test_requests_are_logged_as_sent(upstream: Simulator) -> None:
     fetch(upstream, "hashicorp_api", "/v1/releases/terraform-provider-aws?limit=20&after=2030-01-01T00%3A00%3A00.000Z")
     fetch(upstream, RELEASES, zip_path(), Range="bytes=1-2", If_Range='"x"')
+    # The answer is with the client a moment before its end is noted.
+    until = time.monotonic() + 5
+    while not upstream.requests()[-1]["done"] and time.monotonic() < until:
+        time.sleep(0.01)
     api, file = upstream.requests()
     assert api["path"].endswith("after=2030-01-01T00%3A00%3A00.000Z") and api["role"] == "hashicorp_api"
     assert file["headers"]["range"] == "bytes=1-2" and file["headers"]["if-range"] == '"x"'
