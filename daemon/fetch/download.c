@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "base/background-unlink.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/sha256.h"
@@ -31,9 +32,10 @@ struct Download {
         void (*on_done)(const DownloadReport *report, void *userdata);
         void *userdata;
 
-        int fd;
+        int fd; /* -EBADF: its turn has not come yet */
         Writer *writer;
         char *etag;   /* strong, of what is in the file; NULL: cannot be continued */
+        bool begun;   /* what an earlier process has left was looked at */
         bool resumed; /* what is in the file came from more than one answer */
         bool restarted;
         int error; /* of the staging directory */
@@ -56,12 +58,19 @@ static Download *download_free(Download *download) {
         return NULL;
 }
 
+/* What has arrived takes space for nothing. */
+static void remove_part(Download *download) {
+        download->fd = close_fd(download->fd);
+        background_unlink(download->offload, download->staging_fd, download->part);
+}
+
 Download *download_cancel(Download *download) {
         if (!download)
                 return NULL;
-        /* What cannot be continued need not take space. */
-        if (!download->etag)
-                (void) unlinkat(download->staging_fd, download->part, 0);
+        download->writer = writer_free(download->writer);
+        /* What cannot be continued goes. What was not looked at may be continued. */
+        if (download->fd >= 0 && !download->etag)
+                remove_part(download);
         return download_free(download);
 }
 
@@ -126,27 +135,23 @@ static void download_end_locally(Download *download, int error) {
         report.message = message;
         /* A full disk is not made better by what cannot be finished. */
         if (error == -ENOSPC || error == -EDQUOT) {
-                (void) unlinkat(download->staging_fd, download->part, 0);
+                download->writer = writer_free(download->writer);
+                remove_part(download);
                 forget_meta(download);
         }
         download_end(download, &report);
 }
 
 static int download_begin(Download *download);
-static int download_write(Download *download, const Sha256 *sha256, uint64_t size);
 
 /* Throws away what is there and fetches it whole, but only once. Returns false when even that cannot be started. */
 static bool download_restart(Download *download) {
-        Sha256 sha256;
-
         if (download->restarted)
                 return false;
         download->restarted = true;
         forget_meta(download);
-        download->writer = writer_free(download->writer);
         download->resumed = false;
-        sha256_start(&sha256);
-        return download_write(download, &sha256, 0) >= 0 && download_begin(download) >= 0;
+        return download_begin(download) >= 0;
 }
 
 static void on_written(int r, uint64_t size, const char *sha256, void *userdata) {
@@ -164,7 +169,7 @@ static void on_written(int r, uint64_t size, const char *sha256, void *userdata)
                 /* Damage may be ours: a file that an interrupted machine left is not above suspicion. */
                 if (download->resumed && download_restart(download))
                         return;
-                (void) unlinkat(download->staging_fd, download->part, 0);
+                remove_part(download);
                 forget_meta(download);
                 report.result = DOWNLOAD_MISMATCH;
                 text_set(&message, "%s: expected SHA-256 %s, received %s", download->url,
@@ -183,7 +188,7 @@ static void on_written(int r, uint64_t size, const char *sha256, void *userdata)
 
 /* Whether the next try asks for the rest of what is there. */
 static bool is_continuable(const Download *download) {
-        return download->etag && writer_size(download->writer) > 0;
+        return download->etag && download_received(download) > 0;
 }
 
 static void on_transfer_done(const FetchResponse *response, void *userdata) {
@@ -216,54 +221,7 @@ static void on_transfer_done(const FetchResponse *response, void *userdata) {
         download_end(download, &report);
 }
 
-/* The sink */
-
-static void on_try(void *userdata, uint64_t *ret_offset, const char **ret_if_range) {
-        Download *download = userdata;
-
-        if (!is_continuable(download))
-                return;
-        *ret_offset = writer_size(download->writer);
-        *ret_if_range = download->etag;
-}
-
-static int on_start(const FetchStart *start, void *userdata) {
-        Download *download = userdata;
-        int r;
-
-        if (start->offset > 0) {
-                download->resumed = true;
-                return 0;
-        }
-
-        download->resumed = false;
-        forget_meta(download);
-        writer_rewind(download->writer);
-        if (download->expected_sha256[0] && start->etag && start->etag[0] == '"') {
-                r = string_assign(&download->etag, start->etag);
-                if (r >= 0)
-                        r = write_meta(download);
-                if (r < 0) {
-                        download->error = r;
-                        return r;
-                }
-        }
-        return 0;
-}
-
-static int on_data(const void *data, size_t size, void *userdata) {
-        Download *download = userdata;
-        int r;
-
-        r = writer_add(download->writer, data, size);
-        if (r < 0 && r != -EAGAIN)
-                download->error = r;
-        return r;
-}
-
-static const FetchSink download_sink = { .on_try = on_try, .on_start = on_start, .on_data = on_data };
-
-/* The start */
+/* The file */
 
 static void on_room(void *userdata) {
         const Download *download = userdata;
@@ -272,22 +230,15 @@ static void on_room(void *userdata) {
                 transfer_resume(download->transfer);
 }
 
-static int download_write(Download *download, const Sha256 *sha256, uint64_t size) {
-        return writer_new(
-                download->offload, download->fd, sha256, size, on_room, download, &download->writer);
+static int open_file(Download *download) {
+        download->fd = openat(
+                download->staging_fd, download->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+        return download->fd < 0 ? negative_errno() : 0;
 }
 
-static int download_begin(Download *download) {
-        return fetcher_start(download->fetcher,
-                &(FetchRequest) {
-                        .url = download->url,
-                        .size_max = download->size_max,
-                        .bulk = true,
-                        .sink = &download_sink,
-                        .on_done = on_transfer_done,
-                        .userdata = download,
-                },
-                &download->transfer);
+static int write_behind(Download *download, const Sha256 *sha256, uint64_t size) {
+        return writer_new(
+                download->offload, download->fd, sha256, size, on_room, download, &download->writer);
 }
 
 static int hash_existing(void *userdata) {
@@ -314,7 +265,6 @@ static int hash_existing(void *userdata) {
 static void on_existing_hashed(int result, void *userdata) {
         Resume *resume = userdata;
         Download *download = resume->download;
-        int r;
 
         if (download) {
                 download->resume = NULL;
@@ -326,27 +276,28 @@ static void on_existing_hashed(int result, void *userdata) {
                         download->resumed = true;
                 else
                         forget_meta(download);
-                r = download_write(download, &resume->sha256, resume->size);
-                if (r >= 0)
-                        r = download_begin(download);
-                if (r < 0)
-                        download_end_locally(download, r);
+                download->error = write_behind(download, &resume->sha256, resume->size);
+                transfer_resume(download->transfer);
         }
         close_fd(resume->fd);
         free(resume);
 }
 
-/* Returns 1 when an earlier try is being read, 0 when there is nothing to continue. */
+/* Looks at what an earlier process has left. Returns -EAGAIN when that is being read, 0 when there is nothing to continue. */
 static int resume_start(Download *download) {
         Resume *resume;
         int r;
 
-        if (!download->expected_sha256[0])
+        if (download->begun || !download->expected_sha256[0])
                 return 0;
+        download->begun = true;
         download->etag = read_meta(download);
         if (!download->etag)
                 return 0;
 
+        r = open_file(download);
+        if (r < 0)
+                return r;
         resume = calloc(1, sizeof(Resume));
         if (!resume)
                 return -ENOMEM;
@@ -360,12 +311,103 @@ static int resume_start(Download *download) {
                 return r;
         }
         download->resume = resume;
-        return 1;
+        return -EAGAIN;
+}
+
+/* The sink */
+
+static int on_try(void *userdata, uint64_t *ret_offset, const char **ret_if_range) {
+        Download *download = userdata;
+        int r;
+
+        r = download->error < 0 ? download->error : resume_start(download);
+        if (r < 0) {
+                if (r != -EAGAIN)
+                        download->error = r;
+                return r;
+        }
+        if (is_continuable(download)) {
+                *ret_offset = writer_size(download->writer);
+                *ret_if_range = download->etag;
+        }
+        return 0;
+}
+
+static void on_wait(void *userdata) {
+        const Download *download = userdata;
+
+        if (download->writer)
+                writer_rest(download->writer);
+}
+
+/* The answer is the content from its beginning. */
+static int start_file(Download *download, const char *etag) {
+        Sha256 sha256;
+        int r = 0;
+
+        download->resumed = false;
+        forget_meta(download);
+        if (download->fd < 0)
+                r = open_file(download);
+        if (r >= 0 && !download->writer) {
+                sha256_start(&sha256);
+                r = write_behind(download, &sha256, 0);
+        }
+        if (r < 0)
+                return r;
+        /* An earlier try or process may have left something. */
+        writer_rewind(download->writer);
+        if (!download->expected_sha256[0] || !etag || etag[0] != '"')
+                return 0;
+        r = string_assign(&download->etag, etag);
+        return r < 0 ? r : write_meta(download);
+}
+
+static int on_start(const FetchStart *start, void *userdata) {
+        Download *download = userdata;
+        int r;
+
+        if (start->offset > 0) {
+                download->resumed = true;
+                return 0;
+        }
+        r = start_file(download, start->etag);
+        if (r < 0)
+                download->error = r;
+        return r;
+}
+
+static int on_data(const void *data, size_t size, void *userdata) {
+        Download *download = userdata;
+        int r;
+
+        r = writer_add(download->writer, data, size);
+        if (r < 0 && r != -EAGAIN)
+                download->error = r;
+        return r;
+}
+
+static const FetchSink download_sink = {
+        .on_try = on_try, .on_wait = on_wait, .on_start = on_start, .on_data = on_data
+};
+
+/* The start */
+
+static int download_begin(Download *download) {
+        return fetcher_start(download->fetcher,
+                &(FetchRequest) {
+                        .url = download->url,
+                        .size_max = download->size_max,
+                        .bulk = true,
+                        .sink = &download_sink,
+                        .on_done = on_transfer_done,
+                        .userdata = download,
+                },
+                &download->transfer);
 }
 
 int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *request, Download **ret) {
         Download *download = malloc(sizeof(Download));
-        Sha256 sha256;
         int r;
 
         if (!download)
@@ -379,7 +421,6 @@ int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *re
                 .userdata = request->userdata,
                 .fd = -EBADF,
         };
-        sha256_start(&sha256);
         if (request->expected_sha256)
                 (void) snprintf(download->expected_sha256, sizeof(download->expected_sha256), "%s",
                         request->expected_sha256);
@@ -391,17 +432,7 @@ int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *re
         text_set(&download->meta, "%s.meta", request->name);
         if (r >= 0 && (!download->part || !download->meta))
                 r = -ENOMEM;
-        if (r >= 0) {
-                download->fd = openat(download->staging_fd, download->part,
-                        O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-                if (download->fd < 0)
-                        r = negative_errno();
-        }
         if (r >= 0)
-                r = resume_start(download);
-        if (r == 0)
-                r = download_write(download, &sha256, 0);
-        if (r == 0)
                 r = download_begin(download);
         if (r < 0) {
                 download_free(download);

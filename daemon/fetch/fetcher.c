@@ -92,10 +92,10 @@ static void forget_running(const Transfer *transfer) {
 }
 
 static void transfer_reset_try(Transfer *transfer) {
-        if (transfer->easy && transfer->state == TRANSFER_RUNNING) {
+        if (transfer->easy && transfer->state == TRANSFER_RUNNING)
                 (void) curl_multi_remove_handle(transfer->fetcher->multi, transfer->easy);
+        if (transfer->state == TRANSFER_RUNNING)
                 forget_running(transfer);
-        }
         if (transfer->easy)
                 curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
@@ -141,7 +141,8 @@ void transfer_resume(Transfer *transfer) {
                 return;
         transfer->paused = false;
         /* Delivers what was held back before it returns; the end of the transfer is told on a later turn. */
-        (void) curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+        if (transfer->easy)
+                (void) curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
         fetcher_wake(transfer->fetcher);
 }
 
@@ -282,18 +283,14 @@ static int add_header(Transfer *transfer, const char *name, const char *value) {
         return 0;
 }
 
-static int transfer_prepare(Transfer *transfer) {
+static int transfer_prepare(Transfer *transfer, const char *if_range) {
         const Fetcher *fetcher = transfer->fetcher;
-        const char *if_range = NULL,
-                   *protocols = startswith(transfer->url, "https://") ? "https" : "http,https";
+        const char *protocols = startswith(transfer->url, "https://") ? "https" : "http,https";
         int r = 0;
 
         transfer->easy = curl_easy_init();
         if (!transfer->easy)
                 return -ENOMEM;
-        if (transfer->sink && transfer->sink->on_try)
-                transfer->sink->on_try(transfer->userdata, &transfer->offset, &if_range);
-
         if (transfer->accept)
                 r = add_header(transfer, "Accept", transfer->accept);
         if (r >= 0 && transfer->etag)
@@ -427,6 +424,8 @@ static bool transfer_retry(Transfer *transfer, const FetchResponse *response) {
                 return false;
         transfer_reset_try(transfer);
         transfer->state = TRANSFER_WAITING;
+        if (transfer->sink && transfer->sink->on_wait)
+                transfer->sink->on_wait(transfer->userdata);
         return true;
 }
 
@@ -527,6 +526,42 @@ static Transfer *fetcher_next(Fetcher *fetcher) {
         return bulk;
 }
 
+/* One whose sink was not ready, and is now. */
+static Transfer *fetcher_next_ready(Fetcher *fetcher) {
+        for (unsigned i = 0; i < fetcher->n_running; i++)
+                if (!fetcher->running[i]->easy && !fetcher->running[i]->paused)
+                        return fetcher->running[i];
+        return NULL;
+}
+
+/* Makes the next try of a transfer that has its place among those that run. */
+static void transfer_launch(Transfer *transfer) {
+        uint64_t held_until = host_held_until(transfer->fetcher, transfer->host);
+        const char *if_range = NULL;
+        int r = 0;
+
+        if (held_until > 0) {
+                refuse_held(transfer, held_until);
+                return;
+        }
+        if (transfer->sink && transfer->sink->on_try)
+                r = transfer->sink->on_try(transfer->userdata, &transfer->offset, &if_range);
+        if (r == -EAGAIN) {
+                transfer->paused = true;
+                return;
+        }
+        if (r < 0) {
+                transfer_finish(transfer, &(FetchResponse) { .result = FETCH_ABORTED });
+                return;
+        }
+        r = transfer_prepare(transfer, if_range);
+        transfer->n_tries++;
+        if (r >= 0 && curl_multi_add_handle(transfer->fetcher->multi, transfer->easy) != CURLM_OK)
+                r = -EIO;
+        if (r < 0)
+                fail_to_start(transfer, r);
+}
+
 static int on_deferred(sd_event_source *source, void *userdata) {
         Fetcher *fetcher = userdata;
         CURLMsg *message;
@@ -542,26 +577,13 @@ static int on_deferred(sd_event_source *source, void *userdata) {
                 transfer_complete(transfer, code);
         }
 
+        while ((transfer = fetcher_next_ready(fetcher)))
+                transfer_launch(transfer);
         while ((transfer = fetcher_next(fetcher))) {
-                uint64_t held_until = host_held_until(fetcher, transfer->host);
-                int r;
-
-                if (held_until > 0) {
-                        refuse_held(transfer, held_until);
-                        continue;
-                }
-                r = transfer_prepare(transfer);
-
-                transfer->n_tries++;
-                if (r >= 0 && curl_multi_add_handle(fetcher->multi, transfer->easy) != CURLM_OK)
-                        r = -EIO;
-                if (r < 0) {
-                        fail_to_start(transfer, r);
-                        continue;
-                }
                 transfer->state = TRANSFER_RUNNING;
                 fetcher->n_queued--;
                 fetcher->running[fetcher->n_running++] = transfer;
+                transfer_launch(transfer);
         }
         return 0;
 }
@@ -569,10 +591,12 @@ static int on_deferred(sd_event_source *source, void *userdata) {
 /* libcurl on sd-event */
 
 static void drive(Fetcher *fetcher, curl_socket_t fd, int action) {
-        int n_running;
+        int n_running, n_launched = 0;
 
         (void) curl_multi_socket_action(fetcher->multi, fd, action, &n_running);
-        if ((unsigned) n_running < fetcher->n_running)
+        for (unsigned i = 0; i < fetcher->n_running; i++)
+                n_launched += fetcher->running[i]->easy != NULL;
+        if (n_running < n_launched)
                 fetcher_wake(fetcher);
 }
 

@@ -41,11 +41,15 @@ typedef struct FetchStart {
         uint64_t size; /* of the whole content; UINT64_MAX: unknown */
 } FetchStart;
 
-/* A sink must not start or cancel transfers. A negative result ends the transfer with FETCH_ABORTED; from on_data, -EAGAIN
- * takes nothing and pauses it until transfer_resume(), after which the same data come again. */
+/* A sink must not start, cancel or resume transfers. A negative result ends the transfer with FETCH_ABORTED; from on_data,
+ * -EAGAIN takes nothing and pauses it until transfer_resume(), after which the same data come again. */
 typedef struct FetchSink {
-        /* Before each try: where to continue. *ret_if_range is borrowed until on_start; leave both for a fresh start. */
-        void (*on_try)(void *userdata, uint64_t *ret_offset, const char **ret_if_range);
+        /* Before each try, when it is the transfer's turn: where to continue. *ret_if_range is borrowed until on_start;
+         * leave both for a fresh start. -EAGAIN: not yet; the transfer waits in its place among those that run for
+         * transfer_resume(), after which this is asked again. */
+        int (*on_try)(void *userdata, uint64_t *ret_offset, const char **ret_if_range);
+        /* A try has failed, and the next one is some time away. */
+        void (*on_wait)(void *userdata);
         int (*on_start)(const FetchStart *start, void *userdata);
         int (*on_data)(const void *data, size_t size, void *userdata);
 } FetchSink;

@@ -5,6 +5,8 @@
 
 #define WRITE_SIZE_MIN (WRITER_CHUNK_SIZE / 2)
 
+#include "base/background-unlink.h"
+
 typedef struct Chunk {
         uint8_t *data;
         size_t size;
@@ -20,7 +22,7 @@ struct Writer {
 
         Chunk filling;
         uint64_t size;
-        bool in_flight, paused, abandoned;
+        bool in_flight, paused, resting, abandoned;
         int error;
 
         /* The thread's while `in_flight`. */
@@ -31,7 +33,11 @@ struct Writer {
 };
 
 static void writer_destroy(Writer *writer) {
-        close_fd(writer->fd);
+        /* What was abandoned in the middle may have lost its name meanwhile. */
+        if (writer->abandoned)
+                background_close(writer->offload, writer->fd);
+        else
+                close_fd(writer->fd);
         free(writer->filling.data);
         free(writer->writing.data);
         free(writer);
@@ -61,10 +67,8 @@ int writer_new(Offload *offload, int fd, const Sha256 *sha256, uint64_t size, Wr
                 .sha256 = *sha256,
                 .fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),
         };
-        writer->filling.data = malloc(WRITER_CHUNK_SIZE);
-        writer->writing.data = malloc(WRITER_CHUNK_SIZE);
-        if (writer->fd < 0 || !writer->filling.data || !writer->writing.data) {
-                int r = writer->fd < 0 ? negative_errno() : -ENOMEM;
+        if (writer->fd < 0) {
+                int r = negative_errno();
 
                 writer_destroy(writer);
                 return r;
@@ -99,7 +103,8 @@ static int write_chunk(void *userdata) {
                 sha256_start(&writer->sha256);
                 writer->offset = 0;
         }
-        sha256_add(&writer->sha256, rest, left);
+        if (left > 0)
+                sha256_add(&writer->sha256, rest, left);
         while (left > 0) {
                 ssize_t n = pwrite(writer->fd, rest, left, (off_t) writer->offset);
 
@@ -133,7 +138,24 @@ static void writer_end(Writer *writer) {
 
 /* A thread is not woken for every record of TLS. */
 static bool is_worth_writing(const Writer *writer) {
-        return writer->filling.size >= WRITE_SIZE_MIN || (writer->paused && writer->filling.size > 0);
+        return writer->filling.size >= WRITE_SIZE_MIN ||
+               ((writer->paused || writer->resting) && writer->filling.size > 0);
+}
+
+static void free_buffers(Writer *writer) {
+        free(TAKE_PTR(writer->filling.data));
+        free(TAKE_PTR(writer->writing.data));
+        /* Only after an error there is anything in it. */
+        writer->filling.size = 0;
+}
+
+static int make_buffers(Writer *writer) {
+        writer->resting = false;
+        if (!writer->filling.data)
+                writer->filling.data = malloc(WRITER_CHUNK_SIZE);
+        if (!writer->writing.data && !writer->in_flight)
+                writer->writing.data = malloc(WRITER_CHUNK_SIZE);
+        return writer->filling.data && writer->writing.data ? 0 : -ENOMEM;
 }
 
 static void on_written(int result, void *userdata) {
@@ -152,6 +174,8 @@ static void on_written(int result, void *userdata) {
                 writer_end(writer);
                 return;
         }
+        if (writer->resting && !writer->in_flight)
+                free_buffers(writer);
         if (writer->paused) {
                 writer->paused = false;
                 writer->ready(writer->userdata);
@@ -171,7 +195,17 @@ static int writer_submit(Writer *writer) {
         return MIN_OF(r, 0);
 }
 
+void writer_rest(Writer *writer) {
+        writer->resting = true;
+        if (!writer->in_flight && writer->error == 0 && is_worth_writing(writer))
+                writer->error = writer_submit(writer);
+        if (!writer->in_flight)
+                free_buffers(writer);
+}
+
 int writer_add(Writer *writer, const void *data, size_t size) {
+        if (writer->error == 0)
+                writer->error = make_buffers(writer);
         if (writer->error < 0)
                 return writer->error;
         if (size > WRITER_CHUNK_SIZE)

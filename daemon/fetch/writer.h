@@ -16,7 +16,7 @@ typedef void (*WriterReady)(void *userdata);
 /* Everything is in the file, or `r` says why not. `sha256` is of the whole stream. */
 typedef void (*WriterDone)(int r, uint64_t size, const char *sha256, void *userdata);
 
-/* `fd` is duplicated. `sha256` and `size` are of what the file holds already, behind which is written. */
+/* It takes up memory only between its first piece and writer_rest(). `fd` is duplicated. `sha256` and `size` are of what the file holds already, behind which is written. */
 int writer_new(Offload *offload, int fd, const Sha256 *sha256, uint64_t size, WriterReady ready,
         void *userdata, Writer **ret);
 /* What is being written is still written; nothing is called any more. */
@@ -25,6 +25,8 @@ DEFINE_CLEANUP(Writer *, writer_free)
 
 /* Takes all of it, or nothing: -EAGAIN when there is no room now, or the error of an earlier piece. */
 int writer_add(Writer *writer, const void *data, size_t size);
+/* There will be nothing to add for some time: gives the buffers back as soon as everything is written. */
+void writer_rest(Writer *writer);
 /* Forgets the stream so far: the file is emptied, and what comes now is its beginning. */
 void writer_rewind(Writer *writer);
 /* The size of the stream so far. */

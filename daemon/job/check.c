@@ -109,6 +109,64 @@ static void drop_missing_artifacts(Check *check, const StoreListEntry *entries, 
         }
 }
 
+static bool has_file(const StoreListEntry *entries, size_t n_entries, const char *name) {
+        const StoreListEntry *entry = find_entry(entries, n_entries, name);
+
+        return entry && entry->size > 0;
+}
+
+/* What proves the version beside its artifacts; the first that is not there, NULL: it is all there. To be freed. */
+static int find_missing_proof(const Check *check, const RecordVersion *version,
+        const StoreListEntry *entries, size_t n_entries, char **ret) {
+        const char *tag = version->tag ? version->tag : version_string(version->version);
+        char *files[] = { package_provider_shasums(check->package->leaf, tag),
+                package_provider_signature(check->package->leaf, tag), strdup(PROVIDER_KEYS_FILE) };
+        int r = 0;
+
+        *ret = NULL;
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                if (!files[i])
+                        r = -ENOMEM;
+                else if (r >= 0 && !*ret && !has_file(entries, n_entries, files[i]))
+                        *ret = TAKE_PTR(files[i]);
+                free(files[i]);
+        }
+        return r;
+}
+
+/* Marks in the record whose proof the store does not have: it is fetched again like the rest of a version. */
+static int mark_missing_proof(Check *check, const StoreListEntry *entries, size_t n_entries) {
+        const Package *package = check->package;
+
+        for (size_t i = 0; i < package->record->n_versions; i++) {
+                RecordVersion *version = package->record->versions[i];
+                _cleanup_free_ char *missing = NULL;
+                int r;
+
+                if (version->state == VERSION_PRUNING)
+                        continue;
+                r = find_missing_proof(check, version, entries, n_entries, &missing);
+                if (r < 0)
+                        return r;
+                if (version->proof_missing == (missing != NULL))
+                        continue;
+                version->proof_missing = missing != NULL;
+                check->record_changed = true;
+                check->n_mended++;
+                if (missing)
+                        log_entry(LOG_WARNING, MESSAGE_STORE_HEALED,
+                                &(LogContext) {
+                                        .depot = package_depot(package),
+                                        .package = package->name,
+                                        .version = version_string(version->version),
+                                },
+                                "%s %s: %s is missing from the store, it is fetched again if upstream still "
+                                "has it",
+                                package->name, version_string(version->version), missing);
+        }
+        return 0;
+}
+
 /* The published version that the document shows; NULL for one that there is not, or not any more. */
 static const RecordVersion *find_shown(const Record *record, const char *document) {
         _cleanup_free_ char *text = strndup(document, strlen(document) - strlen(".json"));
@@ -252,6 +310,8 @@ static void on_listed(int r, const StoreListEntry *entries, size_t n_entries, vo
         }
         if (r >= 0 && check->hostname == 0)
                 drop_missing_artifacts(check, entries, n_entries);
+        if (r >= 0 && check->hostname == 0 && check->package->kind == PACKAGE_PROVIDER)
+                r = mark_missing_proof(check, entries, n_entries);
         if (r >= 0 && check->package->kind == PACKAGE_MODULE)
                 r = check_commit(check);
         else if (r >= 0) {

@@ -18,6 +18,33 @@ int commit_record(StoreBatch *batch, const Package *package) {
         return store_batch_put(batch, key, text, strlen(text), package->record_revision);
 }
 
+/* Of a provider, platforms that are published already stay. What is being removed may be half gone. */
+static int record_yield(Package *package, VersionYield *yield) {
+        const RecordVersion *known = record_find(package->record, yield->version->version);
+        RecordVersion *version;
+        int r;
+
+        if (package->kind == PACKAGE_PROVIDER && known && known->state != VERSION_PRUNING)
+                r = record_version_join(known, yield->version, &version);
+        else
+                r = record_version_copy(yield->version, &version);
+        if (r < 0)
+                return r;
+        r = record_put(package->record, version);
+        if (r < 0)
+                record_version_free(version);
+        else
+                yield->recorded = version;
+        return r;
+}
+
+/* At the beginning of a batch: then nothing of it is done onto another record than the one that is known. */
+static int expect_record(StoreBatch *batch, const Package *package) {
+        _cleanup_free_ char *key = package_key(package, RECORD_FILE);
+
+        return key ? store_batch_expect(batch, key, package->record_revision) : -ENOMEM;
+}
+
 static int put_yield(StoreBatch *batch, const Package *package, const VersionYield *yield) {
         int r = 0;
 
@@ -42,16 +69,15 @@ int commit_yields(StoreBatch *batch, Package *package, const Settings *settings,
 
         if (!package->record)
                 r = record_new(package->kind, package->name, package->source_name, &package->record);
+        if (r >= 0)
+                r = expect_record(batch, package);
         for (size_t i = 0; i < n_yields && r >= 0; i++)
                 r = put_yield(batch, package, &yields[i]);
         if (r >= 0)
                 r = store_batch_barrier(batch);
 
-        for (size_t i = 0; i < n_yields && r >= 0; i++) {
-                r = record_put(package->record, yields[i].version);
-                if (r >= 0)
-                        yields[i].recorded = TAKE_PTR(yields[i].version);
-        }
+        for (size_t i = 0; i < n_yields && r >= 0; i++)
+                r = record_yield(package, &yields[i]);
         if (r >= 0)
                 r = commit_record(batch, package);
         if (r >= 0)
@@ -118,7 +144,7 @@ bool commit_has_pruning(const Package *package) {
 
 int commit_finish_pruning(StoreBatch *batch, Package *package) {
         Record *record = package->record;
-        int r = 0;
+        int r = expect_record(batch, package);
 
         for (size_t i = 0; i < record->n_versions && r >= 0;) {
                 const RecordVersion *version = record->versions[i];

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "base/background-unlink.h"
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/sha256.h"
@@ -26,7 +27,7 @@ static int staging_fd(const ModuleTask *task) {
 
 static void remove_staged(const ModuleTask *task, const char *name) {
         if (name)
-                (void) unlinkat(staging_fd(task), name, 0);
+                background_unlink(task->base.context->offload, staging_fd(task), name);
 }
 
 static void module_task_fail(ModuleTask *task, int error) {
@@ -34,31 +35,17 @@ static void module_task_fail(ModuleTask *task, int error) {
         version_task_finish(&task->base);
 }
 
-/* Describes the version; returns -EEXIST when nothing has changed or may change. */
 static int describe_version(ModuleTask *task, const WorkerReport *report) {
         VersionTask *base = &task->base;
-        const Record *record = base->package->record;
-        const RecordVersion *known = record ? record_find(record, base->item->release->version) : NULL;
         RecordArtifact artifact = { .size = report->size };
         RecordVersion *version;
         int r;
-
-        if (known && known->n_artifacts > 0) {
-                if (streq(known->artifacts[0].h1, report->h1))
-                        return -EEXIST;
-                if (base->item->entry->immutable) {
-                        version_task_fail(base, true, 0,
-                                "tag %s has moved: its tree was %s, is %s; the published one stays "
-                                "(immutable)",
-                                base->item->release->tag, known->artifacts[0].h1, report->h1);
-                        return -EEXIST;
-                }
-        }
 
         r = record_version_new(base->item->version, &version);
         if (r < 0)
                 return r;
         base->yield.version = version;
+        base->yield.immutable = base->item->entry->immutable;
         version->state = VERSION_PUBLISHED;
         version->published_usec = clock_realtime_usec();
         memcpy(artifact.sha256, report->sha256, sizeof(artifact.sha256));
@@ -102,8 +89,7 @@ static void on_repacked(const WorkerReport *report, void *userdata) {
                 remove_staged(task, task->readme);
                 /* Half described is not to be recorded. */
                 base->yield.version = record_version_free(base->yield.version);
-                if (r != -EEXIST)
-                        version_task_fail(base, false, 0, "%s", strerror(-r));
+                version_task_fail(base, false, 0, "%s", strerror(-r));
         }
         version_task_finish(base);
 }

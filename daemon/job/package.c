@@ -112,10 +112,15 @@ int package_new(const Depot *depot, const DepotEntry *entry, const Settings *set
         return 0;
 }
 
-static void status_clear(VersionStatus *status) {
+static VersionStatus *status_free(VersionStatus *status) {
+        if (!status)
+                return NULL;
         free(status->version);
         free(status->reason);
+        free(status);
+        return NULL;
 }
+DEFINE_CLEANUP(VersionStatus *, status_free)
 
 Package *package_free(Package *package) {
         if (!package)
@@ -180,46 +185,121 @@ int package_join(
 
 /* States */
 
+/* Where the status of the version is (true) or belongs (false). */
+static bool find_status_position(const Package *package, const char *version, size_t *ret) {
+        size_t first = 0, end = package->n_statuses;
+
+        while (first < end) {
+                size_t middle = first + (end - first) / 2;
+                int order = strcmp(package->statuses[middle]->version, version);
+
+                if (order == 0) {
+                        *ret = middle;
+                        return true;
+                }
+                if (order < 0)
+                        first = middle + 1;
+                else
+                        end = middle;
+        }
+        *ret = first;
+        return false;
+}
+
 VersionStatus *package_find_status(const Package *package, const char *version) {
-        for (size_t i = 0; i < package->n_statuses; i++)
-                if (streq(package->statuses[i].version, version))
-                        return &package->statuses[i];
-        return NULL;
+        size_t position;
+
+        return find_status_position(package, version, &position) ? package->statuses[position] : NULL;
+}
+
+static VersionStatus *insert_status(Package *package, size_t position, const char *version) {
+        _cleanup_(status_freep) VersionStatus *status = calloc(1, sizeof(VersionStatus));
+
+        if (!status || string_assign(&status->version, version) < 0 ||
+                list_grow(&package->statuses, package->n_statuses, sizeof(VersionStatus *)) < 0)
+                return NULL;
+        memmove(package->statuses + position + 1, package->statuses + position,
+                (package->n_statuses - position) * sizeof(VersionStatus *));
+        package->n_statuses++;
+        return package->statuses[position] = TAKE_PTR(status);
 }
 
 VersionStatus *package_set_status(
         Package *package, const char *version, VersionState state, const char *reason) {
-        VersionStatus *status = package_find_status(package, version);
+        VersionStatus *status;
+        size_t position;
 
-        if (!status) {
-                VersionStatus added = { .version = strdup(version) };
-
-                if (!added.version || LIST_APPEND(package->statuses, package->n_statuses, added) < 0) {
-                        free(added.version);
-                        return NULL;
-                }
-                status = &package->statuses[package->n_statuses - 1];
-        }
+        if (find_status_position(package, version, &position))
+                status = package->statuses[position];
+        else
+                status = insert_status(package, position, version);
+        if (!status)
+                return NULL;
         status->state = state;
         (void) string_assign(&status->reason, reason);
         return status;
 }
 
 void package_clear_status(Package *package, const char *version) {
-        VersionStatus *status = package_find_status(package, version);
+        size_t position;
 
-        if (!status)
+        if (!find_status_position(package, version, &position))
                 return;
-        status_clear(status);
-        *status = package->statuses[--package->n_statuses];
+        status_free(package->statuses[position]);
+        package->n_statuses--;
+        memmove(package->statuses + position, package->statuses + position + 1,
+                (package->n_statuses - position) * sizeof(VersionStatus *));
 }
 
 void package_clear_statuses(Package *package) {
         for (size_t i = 0; i < package->n_statuses; i++)
-                status_clear(&package->statuses[i]);
+                status_free(package->statuses[i]);
         free(package->statuses);
         package->statuses = NULL;
         package->n_statuses = 0;
+}
+
+int package_keep_planned_statuses(Package *package, const Plan *plan) {
+        _cleanup_free_ bool *planned = calloc(MAX_OF(package->n_statuses, (size_t) 1), sizeof(bool));
+        size_t position, n = 0;
+
+        if (!planned)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_items; i++) {
+                const PlanItem *item = &plan->items[i];
+
+                if (item->action != PLAN_KEEP && item->action != PLAN_PRUNE &&
+                        find_status_position(package, item->version, &position))
+                        planned[position] = true;
+        }
+        for (size_t i = 0; i < package->n_statuses; i++) {
+                if (planned[i])
+                        package->statuses[n++] = package->statuses[i];
+                else
+                        status_free(package->statuses[i]);
+        }
+        package->n_statuses = n;
+        return 0;
+}
+
+void package_stop_progress(Package *package, const char *reason) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < package->n_statuses; i++) {
+                VersionStatus *status = package->statuses[i];
+                bool in_progress = status->state != VERSION_FAILED && status->state != VERSION_WITHDRAWN;
+
+                if (in_progress && status->attempts == 0) {
+                        status_free(status);
+                        continue;
+                }
+                if (in_progress) {
+                        status->state = VERSION_FAILED;
+                        (void) string_assign(&status->reason, reason);
+                }
+                package->statuses[n++] = status;
+        }
+        package->n_statuses = n;
 }
 
 const char *package_depot(const Package *package) {
@@ -234,8 +314,8 @@ VersionCounts package_count(const Package *package) {
                 counts.held += package->record->versions[i]->state == VERSION_HELD;
         }
         for (size_t i = 0; i < package->n_statuses; i++) {
-                counts.failed += package->statuses[i].state == VERSION_FAILED;
-                counts.pending += package->statuses[i].state <= VERSION_STORING;
+                counts.failed += package->statuses[i]->state == VERSION_FAILED;
+                counts.pending += package->statuses[i]->state <= VERSION_STORING;
         }
         return counts;
 }
@@ -245,6 +325,11 @@ const char *package_latest(const Package *package) {
                 if (package->record->versions[i]->state == VERSION_PUBLISHED)
                         return version_string(package->record->versions[i]->version);
         return NULL;
+}
+
+const char *package_api_url(const Package *package, const Settings *settings) {
+        return package->source.kind == SOURCE_GITHUB ? settings->github_api_url
+                                                     : settings->hashicorp_api_url;
 }
 
 void package_set_revision(Package *package, const char *revision) {

@@ -66,7 +66,7 @@ struct Package {
         char *reason;
         unsigned attempts;                       /* failed tries in a row */
         uint64_t next_try_usec, last_check_usec; /* realtime; 0: none */
-        VersionStatus *statuses;                 /* in no order */
+        VersionStatus **statuses;                /* sorted by version, as text */
         size_t n_statuses;
 
         Reconcile *reconcile; /* what runs now; NULL: nothing */
@@ -94,12 +94,21 @@ VersionStatus *package_set_status(
         Package *package, const char *version, VersionState state, const char *reason);
 void package_clear_status(Package *package, const char *version);
 void package_clear_statuses(Package *package);
+/* Keeps those of versions that the plan wants fetched, has waiting or says are withdrawn. Returns 0 or -ENOMEM, then
+ * nothing has changed. */
+int package_keep_planned_statuses(Package *package, const Plan *plan);
+/* Nothing is on its way any more, through no fault of its own: what had failed before is where it was with its tries, for
+ * this reason; the others are forgotten, but for what is withdrawn. */
+void package_stop_progress(Package *package, const char *reason);
 
 /* The first depot that names it, for the journal. */
 const char *package_depot(const Package *package);
 VersionCounts package_count(const Package *package);
 /* The newest published version, NULL if there is none. Borrowed. */
 const char *package_latest(const Package *package);
+
+/* Where upstream is asked for its releases. Borrowed. */
+const char *package_api_url(const Package *package, const Settings *settings);
 
 /* Takes note of the revision that the store has of the record. */
 void package_set_revision(Package *package, const char *revision);

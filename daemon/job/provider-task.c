@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "base/background-unlink.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/list.h"
@@ -12,7 +13,6 @@
 #include "verify/shasums.h"
 
 #define SIGNATURE_SIZE_MAX (64 * KIB)
-#define KEYS_FILE "keys"
 
 typedef struct ProviderTask ProviderTask;
 
@@ -60,7 +60,9 @@ static char *task_url(const ProviderTask *task, const char *file) {
 /* Platforms */
 
 static void remove_staged(const Platform *platform) {
-        (void) unlinkat(platform->task->base.package->store->staging_fd, platform->staged, 0);
+        const VersionTask *base = &platform->task->base;
+
+        background_unlink(base->context->offload, base->package->store->staging_fd, platform->staged);
 }
 
 static void platform_clear(Platform *platform) {
@@ -238,6 +240,14 @@ static const char *shasums_error(int error) {
         }
 }
 
+static void fail_platform(ProviderTask *task, const char *file, int error) {
+        if (shasums_error(error))
+                version_task_fail(&task->base, true, 0, "%s: %s %s", strempty(file), task->shasums.name,
+                        shasums_error(error));
+        else
+                version_task_fail(&task->base, false, 0, "%s: %s", strempty(file), strerror(-error));
+}
+
 static void start_platforms(ProviderTask *task) {
         VersionTask *base = &task->base;
 
@@ -250,11 +260,7 @@ static void start_platforms(ProviderTask *task) {
 
                 if (r >= 0)
                         continue;
-                if (shasums_error(r))
-                        version_task_fail(base, true, 0, "%s: %s %s", strempty(platform->file),
-                                task->shasums.name, shasums_error(r));
-                else
-                        version_task_fail(base, false, 0, "%s: %s", strempty(platform->file), strerror(-r));
+                fail_platform(task, platform->file, r);
                 platform_end(platform);
         }
 }
@@ -263,13 +269,10 @@ static void start_platforms(ProviderTask *task) {
 
 static int describe_version(ProviderTask *task, const WorkerReport *report) {
         VersionTask *base = &task->base;
-        const Record *record = base->package->record;
-        const RecordVersion *known = record ? record_find(record, base->item->release->version) : NULL;
         RecordVersion *version;
         int r;
 
-        /* Platforms that are published already stay. */
-        r = known ? record_version_copy(known, &version) : record_version_new(base->item->version, &version);
+        r = record_version_new(base->item->version, &version);
         if (r < 0)
                 return r;
         base->yield.version = version;
@@ -278,8 +281,7 @@ static int describe_version(ProviderTask *task, const WorkerReport *report) {
         version->signed_usec = report->signed_at * USEC_PER_SEC;
         version->hash_algorithm = report->hash_algorithm;
         version->key_expired = report->key_expired;
-        if (version->published_usec == 0)
-                version->published_usec = clock_realtime_usec();
+        version->published_usec = clock_realtime_usec();
         r = string_assign(&version->tag, base->item->release->tag);
         if (r >= 0)
                 r = string_assign(&version->key_fingerprint, report->primary_fingerprint);
@@ -303,8 +305,32 @@ static int keep_proof(ProviderTask *task) {
         if (r >= 0)
                 r = version_yield_add_document(yield, signature, task->signature.data, task->signature.size);
         if (r >= 0)
-                r = version_yield_add_document(yield, KEYS_FILE, task->keys_text, task->keys_size);
+                r = version_yield_add_document(yield, PROVIDER_KEYS_FILE, task->keys_text, task->keys_size);
         return r;
+}
+
+/* No platform is asked for: what was fetched is the proof of what the store has, if it says the same of it. */
+static void check_recorded(ProviderTask *task) {
+        VersionTask *base = &task->base;
+        const Record *record = base->package->record;
+        const RecordVersion *known = record ? record_find(record, base->item->release->version) : NULL;
+
+        for (size_t i = 0; known && i < known->n_artifacts && !base->yield.error; i++) {
+                const RecordArtifact *artifact = &known->artifacts[i];
+                char sha256[SHA256_HEX_SIZE];
+                unsigned line = 0;
+                int r;
+
+                r = shasums_find(task->shasums.data, task->shasums.size, artifact->file, sha256, &line);
+                if (r < 0)
+                        fail_platform(task, artifact->file, r);
+                else if (!streq(sha256, artifact->sha256))
+                        version_task_fail(base, true, 0, "%s lists %s for %s, the store has %s",
+                                task->shasums.name, sha256, artifact->file, artifact->sha256);
+        }
+        if (base->yield.error)
+                base->yield.version = record_version_free(base->yield.version);
+        version_task_finish(base);
 }
 
 static void on_signature(const WorkerReport *report, void *userdata) {
@@ -333,7 +359,10 @@ static void on_signature(const WorkerReport *report, void *userdata) {
                 version_task_finish(base);
                 return;
         }
-        start_platforms(task);
+        if (task->n_platforms > 0)
+                start_platforms(task);
+        else
+                check_recorded(task);
 }
 
 static int submit_signature(ProviderTask *task, const KeyText *texts, size_t n_texts) {
@@ -488,11 +517,9 @@ static int provider_task_start(VersionTask *base) {
                 return -ENOMEM;
 
         version_task_set_state(base, VERSION_FETCHING);
-        if (!release->shasums_file || !signature || task->n_platforms == 0) {
+        if (!release->shasums_file || !signature) {
                 version_task_fail(base, true, 0, "upstream names no %s",
-                        !release->shasums_file ? "SHA256SUMS"
-                        : !signature           ? "signature of its SHA256SUMS"
-                                               : "platform");
+                        !release->shasums_file ? "SHA256SUMS" : "signature of its SHA256SUMS");
                 version_task_finish(base);
                 return 0;
         }

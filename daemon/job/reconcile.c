@@ -1,5 +1,7 @@
 #include "job/reconcile.h"
 
+#include <fcntl.h>
+
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -7,40 +9,13 @@
 #include "base/text.h"
 #include "job/check.h"
 #include "job/commit.h"
+#include "job/reconcile-private.h"
 #include "job/version-task.h"
 
-/* Versions of one package that are under way at once; the fetcher and the workers have limits of their own. */
-#define TASKS_MAX 16U
-/* How often another daemon may come first before that is a failure. */
+/* How often another daemon may come first in a row before what is ready is given up, and how often then everything is judged
+ * anew before that is a failure. */
+#define STALE_MAX 10U
 #define RESTARTS_MAX 10U
-
-struct Reconcile {
-        const JobContext *context;
-        Package *package; /* NULL: cancelled, the last answer of the store frees */
-        ReconcileMode mode;
-        bool force;
-        Version *only;
-        ReconcileDone done;
-        void *userdata;
-
-        sd_event_source *deferred; /* the end, on a turn of its own */
-        unsigned n_answers;        /* of the store that are still to come */
-        Check *check;
-        Listing *listing;
-        ReleaseList *releases;
-        Plan *plan;
-
-        size_t next_item;
-        VersionTask *tasks[TASKS_MAX];
-        size_t n_tasks;
-        unsigned n_restarts;
-        VersionYield *ready; /* waiting for the store */
-        size_t n_ready;
-        VersionYield *committing; /* given to the store */
-        size_t n_committing;
-        ReconcileOutcome outcome;
-        char *failure; /* what outcome.reason is to be */
-};
 
 static void yields_free(VersionYield **yields, size_t *n_yields) {
         for (size_t i = 0; i < *n_yields; i++)
@@ -52,7 +27,7 @@ static void yields_free(VersionYield **yields, size_t *n_yields) {
 
 static void yields_discard(Reconcile *reconcile, VersionYield **yields, size_t *n_yields) {
         for (size_t i = 0; i < *n_yields; i++)
-                version_yield_discard(&(*yields)[i], reconcile->package);
+                version_yield_discard(&(*yields)[i], reconcile->context, reconcile->package);
         yields_free(yields, n_yields);
 }
 
@@ -96,7 +71,7 @@ bool reconcile_has_listed(const Package *package) {
 }
 
 /* Takes note of an answer of the store; returns true when nobody waits for it any more. */
-static bool answer_is_late(Reconcile *reconcile) {
+bool reconcile_answer_is_late(Reconcile *reconcile) {
         reconcile->n_answers--;
         if (reconcile->package)
                 return false;
@@ -131,7 +106,8 @@ static void set_state(Reconcile *reconcile, PackageState state, const char *reas
         tell_package(reconcile, state, package->reason);
 }
 
-static void tell_version(Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
+void reconcile_tell_version(
+        Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
         const JobContext *context = reconcile->context;
 
         context->on_event(
@@ -220,7 +196,7 @@ static int start_over(Reconcile *reconcile) {
         return load_record(reconcile);
 }
 
-static void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error) {
+void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error) {
         _cleanup_free_ char *message = NULL;
 
         for (size_t i = 0; i < reconcile->n_tasks; i++)
@@ -228,6 +204,7 @@ static void reconcile_fail_locally(Reconcile *reconcile, const char *what, int e
         reconcile->n_tasks = 0;
         yields_discard(reconcile, &reconcile->ready, &reconcile->n_ready);
         yields_discard(reconcile, &reconcile->committing, &reconcile->n_committing);
+        package_stop_progress(reconcile->package, what);
         /* What is in memory may be ahead of the store. */
         reconcile->package->record = record_free(reconcile->package->record);
         reconcile->package->checked = false;
@@ -237,7 +214,7 @@ static void reconcile_fail_locally(Reconcile *reconcile, const char *what, int e
         reconcile_fail(reconcile, false, 0, strempty(message));
 }
 
-static void reconcile_succeed(Reconcile *reconcile) {
+void reconcile_succeed(Reconcile *reconcile) {
         Package *package = reconcile->package;
         VersionCounts counts = package_count(package);
         _cleanup_free_ char *reason = NULL;
@@ -258,6 +235,39 @@ static void reconcile_succeed(Reconcile *reconcile) {
                         counts.failed == 1 ? "" : "s");
         set_state(reconcile, counts.failed > 0 ? PACKAGE_INCOMPLETE : PACKAGE_CURRENT, reason);
         reconcile_finish(reconcile);
+}
+
+/* The record */
+
+static int get_record(Reconcile *reconcile, StoreGetDone done) {
+        const Package *package = reconcile->package;
+        _cleanup_free_ char *key = package_key(package, RECORD_FILE);
+        int r;
+
+        if (!key)
+                return -ENOMEM;
+        r = store_get(package->store, key, RECORD_SIZE_MAX, done, reconcile);
+        if (r >= 0)
+                reconcile->n_answers++;
+        return r;
+}
+
+/* What the store has answered becomes the package's record; what was known until now stays if that cannot be. */
+static int take_record(Package *package, int r, const StoreObject *object, char **ret_message) {
+        _cleanup_free_ char *error = NULL;
+        Record *record = NULL;
+
+        if (r >= 0)
+                r = record_parse(object->data, object->size, &record, &error);
+        if (r < 0 && r != -ENOENT) {
+                text_set(ret_message, "cannot read %s/" RECORD_FILE ": %s", package->directory,
+                        error ? error : strerror(-r));
+                return r;
+        }
+        record_free(package->record);
+        package->record = record;
+        package_set_revision(package, record ? object->revision : "");
+        return 0;
 }
 
 /* Versions */
@@ -282,51 +292,140 @@ static void version_failed(Reconcile *reconcile, const char *version, const Vers
                         .state = "failed",
                         .reason = yield->error },
                 "%s %s: %s; kept out, next try %s", package->name, version, strempty(yield->error), until);
-        tell_version(reconcile, version, VERSION_FAILED, status->reason);
+        reconcile_tell_version(reconcile, version, VERSION_FAILED, status->reason);
 }
 
-static void version_published(Reconcile *reconcile, const RecordVersion *version) {
+/* `new`: it, or platforms of it; else it was there, and what proves it came back. */
+static void version_published(Reconcile *reconcile, const RecordVersion *version, bool new) {
         const char *text = version_string(version->version);
         Package *package = reconcile->package;
 
         package_clear_status(package, text);
-        reconcile->outcome.added++;
         reconcile->outcome.changed = true;
+        if (!new) {
+                log_entry(LOG_NOTICE, MESSAGE_STORE_HEALED,
+                        &(LogContext) { .depot = package_depot(package),
+                                .package = package->name,
+                                .version = text,
+                                .state = "published" },
+                        "%s %s: its SHA256SUMS, their signature and the keys are in the store again",
+                        package->name, text);
+                reconcile_tell_version(reconcile, text, VERSION_PUBLISHED, NULL);
+                return;
+        }
+        reconcile->outcome.added++;
         log_entry(LOG_INFO, MESSAGE_VERSION_PUBLISHED,
                 &(LogContext) { .depot = package_depot(package),
                         .package = package->name,
                         .version = text,
                         .state = "published" },
                 "%s %s is published", package->name, text);
-        tell_version(reconcile, text, VERSION_PUBLISHED, NULL);
+        reconcile_tell_version(reconcile, text, VERSION_PUBLISHED, NULL);
 }
 
 /* Whole, in part, or nothing new. */
 static void settle_yield(Reconcile *reconcile, const VersionYield *yield) {
         if (yield->recorded)
-                version_published(reconcile, yield->recorded);
+                version_published(
+                        reconcile, yield->recorded, yield->version && yield->version->n_artifacts > 0);
         else if (!yield->error)
                 package_clear_status(reconcile->package, yield->text);
         if (yield->error)
                 version_failed(reconcile, yield->text, yield);
 }
 
+/* Judges what is ready by the record as it is now, and settles what turns out to be nothing new. */
+static void judge_ready(Reconcile *reconcile) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < reconcile->n_ready; i++) {
+                VersionYield *yield = &reconcile->ready[i];
+
+                yield->recorded = NULL;
+                version_yield_judge(yield, reconcile->package);
+                if (yield->version) {
+                        reconcile->ready[n++] = *yield;
+                        continue;
+                }
+                settle_yield(reconcile, yield);
+                version_yield_discard(yield, reconcile->context, reconcile->package);
+        }
+        reconcile->n_ready = n;
+}
+
+static void on_record_again(int r, const StoreObject *object, void *userdata) {
+        Reconcile *reconcile = userdata;
+        _cleanup_free_ char *message = NULL;
+
+        if (reconcile_answer_is_late(reconcile))
+                return;
+        reconcile->rereading = false;
+        r = take_record(reconcile->package, r, object, &message);
+        if (r < 0) {
+                reconcile_fail_locally(reconcile, strempty(message), r);
+                return;
+        }
+        judge_ready(reconcile);
+        reconcile_go_on(reconcile);
+}
+
+/* What the store has taken from the staging directory already cannot be given to it once more. */
+static bool is_staged(const Reconcile *reconcile, const VersionYield *yield) {
+        for (size_t i = 0; i < yield->n_files; i++)
+                if (faccessat(reconcile->package->store->staging_fd, yield->files[i].staged, F_OK,
+                            AT_SYMLINK_NOFOLLOW) < 0)
+                        return false;
+        return true;
+}
+
+/* Somebody else came first: what is ready is as good as it was, and is committed onto the new record. Returns a negative
+ * errno when it cannot be. */
+static int commit_again(Reconcile *reconcile) {
+        int r;
+
+        if (reconcile->n_stale++ >= STALE_MAX)
+                return -ESTALE;
+        for (size_t i = 0; i < reconcile->n_committing; i++)
+                if (!is_staged(reconcile, &reconcile->committing[i]))
+                        return -ESTALE;
+        while (reconcile->n_ready > 0) {
+                r = LIST_APPEND(reconcile->committing, reconcile->n_committing,
+                        reconcile->ready[reconcile->n_ready - 1]);
+                if (r < 0)
+                        return r;
+                reconcile->n_ready--;
+        }
+        free(reconcile->ready);
+        reconcile->ready = TAKE_PTR(reconcile->committing);
+        reconcile->n_ready = TAKE_GENERIC(reconcile->n_committing, 0);
+
+        r = get_record(reconcile, on_record_again);
+        if (r < 0)
+                return r;
+        log_info("%s: the record was changed by somebody else, what is ready is committed once more",
+                reconcile->package->name);
+        reconcile->rereading = reconcile->shared = true;
+        return 0;
+}
+
 static void on_committed(int r, const char *key, const char *revision, void *userdata) {
         Reconcile *reconcile = userdata;
         _cleanup_free_ char *what = NULL;
 
-        if (answer_is_late(reconcile))
+        if (reconcile_answer_is_late(reconcile))
+                return;
+        if (r == -ESTALE && commit_again(reconcile) >= 0)
                 return;
         if (r < 0) {
                 text_set(&what,
                         r == -ESTALE ? "%s was changed by somebody else" : "cannot write %s to the store",
                         key);
-                package_clear_statuses(reconcile->package);
                 reconcile_fail_locally(reconcile, strempty(what), r);
                 return;
         }
 
         package_set_revision(reconcile->package, revision);
+        reconcile->n_stale = 0;
         for (size_t i = 0; i < reconcile->n_committing; i++)
                 settle_yield(reconcile, &reconcile->committing[i]);
         yields_free(&reconcile->committing, &reconcile->n_committing);
@@ -359,11 +458,13 @@ static void on_task_done(VersionTask *task, VersionYield *yield, void *userdata)
                         reconcile->tasks[i] = reconcile->tasks[--reconcile->n_tasks];
                         break;
                 }
-        if (!yield->version)
+        version_yield_judge(yield, reconcile->package);
+        if (!yield->version) {
                 settle_yield(reconcile, yield);
-        else if (LIST_APPEND(reconcile->ready, reconcile->n_ready, *yield) >= 0) {
+                version_yield_discard(yield, reconcile->context, reconcile->package);
+        } else if (LIST_APPEND(reconcile->ready, reconcile->n_ready, *yield) >= 0) {
                 (void) package_set_status(reconcile->package, yield->text, VERSION_STORING, NULL);
-                tell_version(reconcile, yield->text, VERSION_STORING, NULL);
+                reconcile_tell_version(reconcile, yield->text, VERSION_STORING, NULL);
                 *yield = (VersionYield) {};
         }
         reconcile_go_on(reconcile);
@@ -371,6 +472,22 @@ static void on_task_done(VersionTask *task, VersionYield *yield, void *userdata)
 
 static bool item_is_to_fetch(const PlanItem *item) {
         return item->action == PLAN_ADD || item->action == PLAN_RETRY;
+}
+
+/* Somebody else has brought it meanwhile. */
+static bool item_is_there(const Reconcile *reconcile, const PlanItem *item) {
+        const Record *record = reconcile->package->record;
+        const RecordVersion *known;
+
+        if (!reconcile->shared || !record || (reconcile->force && reconcile->only))
+                return false;
+        known = record_find(record, item->release->version);
+        if (!known || known->state == VERSION_PRUNING || known->n_artifacts == 0 || known->proof_missing)
+                return false;
+        for (char **platform = item->platforms; platform && *platform; platform++)
+                if (!record_version_find_artifact(known, *platform))
+                        return false;
+        return true;
 }
 
 static void start_tasks(Reconcile *reconcile) {
@@ -383,6 +500,11 @@ static void start_tasks(Reconcile *reconcile) {
 
                 if (!item_is_to_fetch(item))
                         continue;
+                if (item_is_there(reconcile, item)) {
+                        package_clear_status(reconcile->package, item->version);
+                        reconcile_tell_version(reconcile, item->version, VERSION_PUBLISHED, NULL);
+                        continue;
+                }
                 r = version_task_start(reconcile->context, reconcile->package, item, on_task_done, reconcile,
                         &reconcile->tasks[reconcile->n_tasks]);
                 if (r >= 0)
@@ -392,98 +514,12 @@ static void start_tasks(Reconcile *reconcile) {
         }
 }
 
-/* Pruning */
-
-static void on_pruned(int r, const char *key, const char *revision, void *userdata) {
-        Reconcile *reconcile = userdata;
-
-        if (answer_is_late(reconcile))
-                return;
-        if (r < 0) {
-                reconcile_fail_locally(reconcile, key, r);
-                return;
-        }
-        package_set_revision(reconcile->package, revision);
-        reconcile_succeed(reconcile);
-}
-
-static void on_hidden(int r, const char *key, const char *revision, void *userdata) {
-        Reconcile *reconcile = userdata;
-        _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
-
-        if (answer_is_late(reconcile))
-                return;
-        if (r >= 0) {
-                package_set_revision(reconcile->package, revision);
-                r = store_batch_new(&batch);
-        }
-        if (r >= 0)
-                r = commit_finish_pruning(batch, reconcile->package);
-        if (r >= 0)
-                r = store_commit(reconcile->package->store, &batch, on_pruned, reconcile);
-        if (r >= 0)
-                reconcile->n_answers++;
-        else
-                reconcile_fail_locally(reconcile, key, r);
-}
-
-static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret);
-
-/* Judges anew, now that the newer versions are in or are not. Returns 1 when something is being pruned. */
-static int start_pruning(Reconcile *reconcile) {
-        _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
-        _cleanup_(plan_freep) Plan *plan = NULL;
-        Package *package = reconcile->package;
-        uint64_t n = 0;
-        int r;
-
-        if (reconcile->only || !package->record)
-                return 0;
-        r = make_plan(reconcile, false, &plan);
-        for (size_t i = 0; r >= 0 && i < plan->n_items; i++) {
-                const PlanItem *item = &plan->items[i];
-                _cleanup_(version_freep) Version *version = NULL;
-                RecordVersion *held;
-
-                if (item->action != PLAN_PRUNE)
-                        continue;
-                r = version_parse(item->version, &version);
-                held = r < 0 ? NULL : record_find(package->record, version);
-                if (!held)
-                        continue;
-                held->state = VERSION_PRUNING;
-                r = string_assign(&held->reason, item->reason);
-                n++;
-                log_entry(LOG_INFO, MESSAGE_VERSION_PRUNED,
-                        &(LogContext) {
-                                .depot = package_depot(package),
-                                .package = package->name,
-                                .version = item->version,
-                                .state = "pruning",
-                                .reason = item->reason,
-                        },
-                        "%s %s is removed: %s", package->name, item->version, item->reason);
-                tell_version(reconcile, item->version, VERSION_PRUNING, item->reason);
-        }
-        if (r < 0 || n == 0)
-                return r;
-
-        reconcile->outcome.pruned = n;
-        reconcile->outcome.changed = true;
-        r = store_batch_new(&batch);
-        if (r >= 0)
-                r = commit_hide(batch, package, reconcile->context->settings);
-        if (r >= 0)
-                r = store_commit(package->store, &batch, on_hidden, reconcile);
-        if (r >= 0)
-                reconcile->n_answers++;
-        return r < 0 ? r : 1;
-}
-
 /* Whatever has just ended: start what can be started, commit what is ready, or come to the end. */
 static void reconcile_go_on(Reconcile *reconcile) {
         int r;
 
+        if (reconcile->rereading)
+                return;
         start_tasks(reconcile);
         if (reconcile->n_committing > 0)
                 return;
@@ -495,7 +531,7 @@ static void reconcile_go_on(Reconcile *reconcile) {
         }
         if (reconcile->n_tasks > 0)
                 return;
-        r = start_pruning(reconcile);
+        r = reconcile_prune(reconcile);
         if (r < 0)
                 reconcile_fail_locally(reconcile, "cannot prune", r);
         else if (r == 0)
@@ -504,7 +540,7 @@ static void reconcile_go_on(Reconcile *reconcile) {
 
 /* The plan */
 
-static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
+int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
         const Package *package = reconcile->package;
         _cleanup_free_ PlanWant *wants = calloc(MAX_OF(package->n_wants, (size_t) 1), sizeof(PlanWant));
         _cleanup_free_ PlanFailure *failures =
@@ -516,9 +552,9 @@ static int make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
         for (size_t i = 0; i < package->n_wants; i++)
                 wants[i] = (PlanWant) { package->wants[i].depot->name, package->wants[i].entry };
         for (size_t i = 0; i < package->n_statuses; i++)
-                if (package->statuses[i].state == VERSION_FAILED)
-                        failures[n_failures++] = (PlanFailure) { package->statuses[i].version,
-                                package->statuses[i].next_try_usec };
+                if (package->statuses[i]->state == VERSION_FAILED)
+                        failures[n_failures++] = (PlanFailure) { package->statuses[i]->version,
+                                package->statuses[i]->next_try_usec };
         return plan_make(
                 &(PlanInput) {
                         .kind = package->kind,
@@ -541,30 +577,9 @@ static bool version_is_known(const Reconcile *reconcile) {
                (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
 }
 
-/* A version that failed and is no longer asked for has no failure to tell of. */
-static void forget_failures(Reconcile *reconcile) {
-        Package *package = reconcile->package;
-
-        for (size_t i = 0; i < package->n_statuses;) {
-                const char *version = package->statuses[i].version;
-                bool planned = false;
-
-                for (size_t j = 0; j < reconcile->plan->n_items && !planned; j++) {
-                        PlanAction action = reconcile->plan->items[j].action;
-
-                        planned = streq(reconcile->plan->items[j].version, version) && action != PLAN_KEEP &&
-                                  action != PLAN_PRUNE;
-                }
-                if (planned)
-                        i++;
-                else
-                        package_clear_status(package, version);
-        }
-}
-
 static void note_state(Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
         (void) package_set_status(reconcile->package, version, state, reason);
-        tell_version(reconcile, version, state, reason);
+        reconcile_tell_version(reconcile, version, state, reason);
 }
 
 /* Shows what is wanted but not there yet. */
@@ -602,7 +617,7 @@ static void on_listed(ListingResult *result, void *userdata) {
                 return;
         }
 
-        r = make_plan(reconcile, true, &reconcile->plan);
+        r = reconcile_make_plan(reconcile, true, &reconcile->plan);
         if (r < 0) {
                 reconcile_fail_locally(reconcile, "cannot plan", r);
                 return;
@@ -614,8 +629,11 @@ static void on_listed(ListingResult *result, void *userdata) {
                 reconcile_succeed(reconcile);
                 return;
         }
-        if (!reconcile->only)
-                forget_failures(reconcile);
+        /* A version that failed and is no longer asked for has no failure to tell of. */
+        if (!reconcile->only && package_keep_planned_statuses(package, reconcile->plan) < 0) {
+                reconcile_fail_locally(reconcile, "cannot plan", -ENOMEM);
+                return;
+        }
         note_planned(reconcile);
         set_state(reconcile, PACKAGE_SYNCING, NULL);
         reconcile_go_on(reconcile);
@@ -638,9 +656,7 @@ static void discover(Reconcile *reconcile) {
         r = listing_start(context->fetcher, context->listings,
                 &(ListingRequest) {
                         .source = &package->source,
-                        .api_url = package->source.kind == SOURCE_GITHUB
-                                           ? context->settings->github_api_url
-                                           : context->settings->hashicorp_api_url,
+                        .api_url = package_api_url(package, context->settings),
                         .page_size_max = context->settings->document_size_max,
                         .unconditional = reconcile->force,
                         .done = on_listed,
@@ -683,46 +699,23 @@ static void check_or_discover(Reconcile *reconcile) {
 
 static void on_record(int r, const StoreObject *object, void *userdata) {
         Reconcile *reconcile = userdata;
-        _cleanup_free_ char *error = NULL, *message = NULL;
-        Package *package;
+        _cleanup_free_ char *message = NULL;
 
-        if (answer_is_late(reconcile))
+        if (reconcile_answer_is_late(reconcile))
                 return;
-        package = reconcile->package;
-        if (r == -ENOENT) {
-                package->record_revision[0] = '\0';
-                check_or_discover(reconcile);
-                return;
-        }
-        if (r >= 0)
-                r = record_parse(object->data, object->size, &package->record, &error);
-        if (r < 0) {
+        r = take_record(reconcile->package, r, object, &message);
+        if (r < 0)
                 /* It is not overwritten: somebody may still mend it. */
-                text_set(&message, "cannot read %s/" RECORD_FILE ": %s", package->directory,
-                        error ? error : strerror(-r));
                 reconcile_fail(reconcile, true, 0, strempty(message));
-                return;
-        }
-        package_set_revision(package, object->revision);
-        check_or_discover(reconcile);
+        else
+                check_or_discover(reconcile);
 }
 
 static int load_record(Reconcile *reconcile) {
-        Package *package = reconcile->package;
-        _cleanup_free_ char *key = NULL;
-        int r;
-
-        if (package->record) {
-                check_or_discover(reconcile);
-                return 0;
-        }
-        key = package_key(package, RECORD_FILE);
-        if (!key)
-                return -ENOMEM;
-        r = store_get(package->store, key, RECORD_SIZE_MAX, on_record, reconcile);
-        if (r >= 0)
-                reconcile->n_answers++;
-        return r;
+        if (!reconcile->package->record)
+                return get_record(reconcile, on_record);
+        check_or_discover(reconcile);
+        return 0;
 }
 
 int reconcile_start(const JobContext *context, Package *package, const ReconcileOptions *options,

@@ -1,5 +1,6 @@
 #include "job/version-task.h"
 
+#include "base/background-unlink.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "job/version-task-private.h"
@@ -21,10 +22,39 @@ void version_yield_clear(VersionYield *yield) {
         *yield = (VersionYield) {};
 }
 
-void version_yield_discard(VersionYield *yield, const Package *package) {
+void version_yield_discard(VersionYield *yield, const JobContext *context, const Package *package) {
         for (size_t i = 0; i < yield->n_files; i++)
-                (void) unlinkat(package->store->staging_fd, yield->files[i].staged, 0);
+                background_unlink(context->offload, package->store->staging_fd, yield->files[i].staged);
         version_yield_clear(yield);
+}
+
+void version_yield_judge(VersionYield *yield, const Package *package) {
+        const RecordVersion *brought = yield->version,
+                            *known = brought && package->record
+                                             ? record_find(package->record, brought->version)
+                                             : NULL;
+
+        if (!brought)
+                return;
+        if (known && known->state == VERSION_PRUNING)
+                known = NULL;
+        if (package->kind == PACKAGE_PROVIDER) {
+                /* The proof alone is none of anything any more. */
+                if (!known && brought->n_artifacts == 0)
+                        yield->version = record_version_free(yield->version);
+                return;
+        }
+        if (!known || known->n_artifacts == 0)
+                return;
+        if (!streq(known->artifacts[0].h1, brought->artifacts[0].h1)) {
+                if (!yield->immutable)
+                        return;
+                text_set(&yield->error,
+                        "tag %s has moved: its tree was %s, is %s; the published one stays (immutable)",
+                        brought->tag, known->artifacts[0].h1, brought->artifacts[0].h1);
+                yield->refused = true;
+        }
+        yield->version = record_version_free(yield->version);
 }
 
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file) {
@@ -59,7 +89,7 @@ static VersionTask *task_free(VersionTask *task) {
         if (task->kind)
                 task->kind->clear(task);
         sd_event_source_disable_unref(task->deferred);
-        version_yield_discard(&task->yield, task->package);
+        version_yield_discard(&task->yield, task->context, task->package);
         free(task);
         return NULL;
 }

@@ -21,7 +21,8 @@ typedef struct StagedDocument {
 /* What is ready for the store. */
 typedef struct VersionYield {
         char *text;                    /* the version, normalised */
-        RecordVersion *version;        /* as it is to stand in the record; NULL: nothing is ready */
+        RecordVersion *version;        /* what was brought, for the record; NULL: nothing is ready */
+        bool immutable;                /* a module's tree never changes once it is published */
         const RecordVersion *recorded; /* where commit_yields() has put it; borrowed from the record */
         StagedFile *files;
         size_t n_files;
@@ -34,7 +35,10 @@ typedef struct VersionYield {
 
 void version_yield_clear(VersionYield *yield);
 /* Also gives back the space that its files take: what is not committed is fetched anew. */
-void version_yield_discard(VersionYield *yield, const Package *package);
+void version_yield_discard(VersionYield *yield, const JobContext *context, const Package *package);
+/* Compares what was brought with the record as it is now: of a module that is there already, or may not change, and of the
+ * proof of what is gone, nothing is ready any more. */
+void version_yield_judge(VersionYield *yield, const Package *package);
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file);
 int version_yield_add_document(VersionYield *yield, const char *file, const void *data, size_t size);
 

@@ -30,6 +30,7 @@ struct Manager {
         unsigned n_running;
         Request *requests;
         sd_event_source *wake; /* starts what waits */
+        sd_event_source *tidy_timer;
 
         ManagerListener listener;
         void *listener_userdata;
@@ -47,6 +48,9 @@ DepotState *depot_state_free(DepotState *state);
 /* poll.c: timers of depots. */
 void depot_schedule(DepotState *state, uint64_t next_usec);
 int depot_poll(DepotState *state, const ReconcileOptions *options);
+
+/* tidy.c: gives up what nothing in force uses any more; once a day, too. */
+void manager_tidy(Manager *manager);
 
 /* state.c: what survives a restart. */
 int manager_load_state(Manager *manager);

@@ -243,6 +243,7 @@ int manager_start(Manager *manager) {
                 r = start_depot(manager->depots[i]);
         for (size_t i = 0; i < manager->n_runners && r >= 0; i++)
                 runner_schedule_retry(manager->runners[i]);
+        manager_tidy(manager);
         return r;
 }
 
@@ -277,6 +278,7 @@ Manager *manager_free(Manager *manager) {
                 store_free(manager->stores[i]);
         free(manager->stores);
         sd_event_source_disable_unref(manager->wake);
+        sd_event_source_disable_unref(manager->tidy_timer);
         config_free(manager->config);
         strings_free(manager->configuration_directories);
         free(manager->state_directory);
@@ -340,6 +342,7 @@ int manager_reload(Manager *manager) {
         if (r >= 0 && settings_changed)
                 r = manager_request(manager, &(ReconcileOptions) { .mode = RECONCILE_CHECK }, NULL, NULL,
                         NULL, NULL, NULL);
+        manager_tidy(manager);
         log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL,
                 "The configuration was loaded anew: %zu depots, %zu problems", manager->n_depots,
                 manager->config->n_problems);

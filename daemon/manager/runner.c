@@ -105,9 +105,10 @@ void runner_schedule_retry(Runner *runner) {
         uint64_t next = package->next_try_usec > 0 ? package->next_try_usec : USEC_INFINITY, now;
         int r;
 
-        for (size_t i = 0; i < package->n_statuses; i++)
-                if (package->statuses[i].state == VERSION_FAILED && package->statuses[i].next_try_usec > 0)
-                        next = MIN_OF(next, package->statuses[i].next_try_usec);
+        /* A package that has failed as a whole is not tried earlier for one of its versions. */
+        for (size_t i = 0; i < package->n_statuses && package->next_try_usec == 0; i++)
+                if (package->statuses[i]->state == VERSION_FAILED && package->statuses[i]->next_try_usec > 0)
+                        next = MIN_OF(next, package->statuses[i]->next_try_usec);
         runner->retry_timer = sd_event_source_disable_unref(runner->retry_timer);
         if (next == USEC_INFINITY)
                 return;
@@ -173,12 +174,7 @@ void runner_interrupt(Runner *runner) {
         /* The record in memory may be ahead of the store. */
         runner->package->record = record_free(runner->package->record);
         runner->package->checked = false;
-        for (size_t i = 0; i < runner->package->n_statuses;) {
-                if (runner->package->statuses[i].state != VERSION_FAILED)
-                        package_clear_status(runner->package, runner->package->statuses[i].version);
-                else
-                        i++;
-        }
+        package_stop_progress(runner->package, "it was interrupted");
         for (size_t i = 0; i < runner->n_current; i++)
                 (void) LIST_APPEND(runner->waiting, runner->n_waiting, runner->current[i]);
         runner->n_current = 0;

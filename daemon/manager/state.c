@@ -64,7 +64,7 @@ static int save_package(json_object *packages, const Package *package) {
         if (r >= 0)
                 r = json_set_uint64(object, "nextTry", package->next_try_usec);
         for (size_t i = 0; i < package->n_statuses && r >= 0; i++)
-                r = save_version(versions, &package->statuses[i]);
+                r = save_version(versions, package->statuses[i]);
         return r;
 }
 

@@ -21,6 +21,9 @@ char *package_name(PackageKind kind, const char *namespace, const char *name, co
 char *package_directory(
         PackageKind kind, const char *hostname, const char *namespace, const char *name, const char *system);
 
+/* The keys that the signatures of a provider were checked with. */
+#define PROVIDER_KEYS_FILE "keys"
+
 /* "terraform-provider-<type>_<version>_<platform>.zip", "…_SHA256SUMS", "…_SHA256SUMS.sig"; "<version>.<suffix>". */
 char *package_provider_zip(const char *type, const char *version, const char *platform);
 char *package_provider_shasums(const char *type, const char *version);

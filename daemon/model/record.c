@@ -16,7 +16,7 @@
 
 static char *const record_members[] = { "format", "kind", "package", "source", "versions", NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
-        "scan", "artifacts", NULL };
+        "proofMissing", "scan", "artifacts", NULL };
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
 static char *const artifact_members[] = { "file", "size", "sha256", "h1", NULL };
 
@@ -254,6 +254,7 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
         copy->signed_usec = version->signed_usec;
         copy->hash_algorithm = version->hash_algorithm;
         copy->key_expired = version->key_expired;
+        copy->proof_missing = version->proof_missing;
         if (string_assign(&copy->reason, version->reason) < 0 ||
                 string_assign(&copy->tag, version->tag) < 0 ||
                 string_assign(&copy->commit, version->commit) < 0 ||
@@ -269,6 +270,36 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
         if (version->unknown && json_object_deep_copy(version->unknown, &copy->unknown, NULL) < 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(copy);
+        return 0;
+}
+
+int record_version_join(const RecordVersion *known, const RecordVersion *brought, RecordVersion **ret) {
+        _cleanup_(record_version_freep) RecordVersion *joined = NULL;
+        int r;
+
+        r = record_version_copy(known, &joined);
+        if (r < 0)
+                return r;
+        joined->state = brought->state;
+        if (joined->published_usec == 0)
+                joined->published_usec = brought->published_usec;
+        joined->signed_usec = brought->signed_usec;
+        joined->hash_algorithm = brought->hash_algorithm;
+        joined->key_expired = brought->key_expired;
+        joined->proof_missing = brought->proof_missing;
+        if (string_assign(&joined->reason, brought->reason) < 0 ||
+                string_assign(&joined->tag, brought->tag) < 0 ||
+                string_assign(&joined->commit, brought->commit) < 0 ||
+                string_assign(&joined->key_fingerprint, brought->key_fingerprint) < 0 ||
+                string_assign(&joined->subkey_fingerprint, brought->subkey_fingerprint) < 0 ||
+                string_assign(&joined->scan, brought->scan) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < brought->n_artifacts; i++) {
+                r = copy_artifact(joined, &brought->artifacts[i]);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(joined);
         return 0;
 }
 
@@ -483,6 +514,8 @@ static int parse_version(const Place *place, PackageKind kind, RecordVersion **r
                 r = place_copy(
                         place, "commit", PLACE_OPTIONAL, commit_is_valid, "a commit", &version->commit);
         if (r >= 0)
+                r = place_bool(place, "proofMissing", PLACE_OPTIONAL, &version->proof_missing);
+        if (r >= 0)
                 r = place_copy(place, "scan", PLACE_OPTIONAL, NULL, NULL, &version->scan);
         if (r >= 0)
                 r = keep_unknown(place->value, version_members, &version->unknown);
@@ -681,6 +714,8 @@ static int format_version(json_object *versions, const RecordVersion *version) {
                 r = json_set_string(object, "commit", version->commit);
         if (r >= 0)
                 r = format_signature(object, version);
+        if (r >= 0 && version->proof_missing)
+                r = json_set_bool(object, "proofMissing", true);
         if (r >= 0)
                 r = json_set_string(object, "scan", version->scan);
         if (r >= 0)

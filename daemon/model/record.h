@@ -7,6 +7,7 @@
  *        "artifacts": {"linux_amd64": {"file": "terraform-provider-aws_5.80.0_linux_amd64.zip", "size": 1,
  *                                      "sha256": "…", "h1": "h1:…"}}}}}
  *
+ * A version whose SHA256SUMS, signature or keys the store has lost has "proofMissing": true until they are there again.
  * A module has "commit" beside "tag", no "signature", and its one artifact under "module". Members that are not known
  * (written by a newer version) are kept as they are when the record is written again. */
 #pragma once
@@ -59,6 +60,8 @@ typedef struct RecordVersion {
         unsigned hash_algorithm;
         bool key_expired;
 
+        bool proof_missing; /* the store has lost SHA256SUMS, their signature or the keys: to be fetched again */
+
         char *scan;                /* summary, "not scanned" */
         RecordArtifact *artifacts; /* sorted by platform */
         size_t n_artifacts;
@@ -98,3 +101,6 @@ RecordArtifact *record_version_find_artifact(const RecordVersion *version, const
 int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact);
 /* A deep copy, for changing a version without touching the record before the store has it. */
 int record_version_copy(const RecordVersion *version, RecordVersion **ret);
+/* What `known` becomes with what was brought for it: described as `brought` is, with the artifacts of both, and published
+ * since when it was. */
+int record_version_join(const RecordVersion *known, const RecordVersion *brought, RecordVersion **ret);

@@ -5,8 +5,9 @@
 #include "base/util.h"
 #include "model/version.h"
 
-#define RELEASES_PER_PAGE_MAX 10000
-#define RELEASES_MAX 100000
+/* As many as a record holds: what could never be stored is not looked at. */
+#define RELEASES_MAX 10000
+#define RELEASES_PER_PAGE_MAX RELEASES_MAX
 #define RELEASE_PLATFORMS_MAX 1000
 #define RELEASE_SIGNATURES_MAX 100
 

@@ -168,11 +168,14 @@ static int missing_platforms(
         return 0;
 }
 
+static int compare_failure(const void *version, const void *failure) {
+        return strcmp(version, ((const PlanFailure *) failure)->version);
+}
+
 static const PlanFailure *find_failure(const PlanInput *input, const char *version) {
-        for (size_t i = 0; i < input->n_failures; i++)
-                if (streq(input->failures[i].version, version))
-                        return &input->failures[i];
-        return NULL;
+        return input->n_failures == 0 ? NULL
+                                      : bsearch(version, input->failures, input->n_failures,
+                                                sizeof(PlanFailure), compare_failure);
 }
 
 /* Adds an item and returns it, NULL when out of memory. Its reason is still to be set. */
@@ -210,7 +213,7 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
                         return r;
                 if (!any && !complete)
                         return 0;
-                complete = !platforms;
+                complete = !platforms && candidate->held && !candidate->held->proof_missing;
         }
         if (complete && !anew)
                 action = PLAN_KEEP;
@@ -227,6 +230,8 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
                 text_set(&item->reason, "%s", state_text(candidate));
         else if (anew && candidate->held)
                 text_set(&item->reason, "fetched anew on request");
+        else if (candidate->held && candidate->held->proof_missing && !item->platforms)
+                text_set(&item->reason, "the store has lost its SHA256SUMS, their signature or the keys");
         else
                 text_set(&item->reason, "wanted by depot %s%s%s%s", verdict->want->depot,
                         constraint[0] ? " (" : "", constraint, constraint[0] ? ")" : "");

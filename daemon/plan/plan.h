@@ -36,7 +36,7 @@ typedef struct PlanInput {
         size_t n_wants;
         const ReleaseList *releases; /* normalised */
         const Record *record;        /* NULL: there is none yet */
-        const PlanFailure *failures;
+        const PlanFailure *failures; /* sorted by version, as text */
         size_t n_failures;
         uint64_t now_usec; /* realtime */
         bool force;        /* failed versions are due at once */
@@ -51,7 +51,7 @@ typedef struct PlanItem {
         PlanAction action;
         const Release *release; /* borrowed from the input; NULL when upstream no longer lists the version */
         char *version;          /* normalised text */
-        char **platforms;       /* to fetch; NULL for modules */
+        char **platforms; /* to fetch; NULL for modules, and when it is the proof of what is there that is missing */
         const DepotEntry *entry; /* of the first depot that wants it; NULL if none does */
         char *reason;
 } PlanItem;

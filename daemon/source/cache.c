@@ -1,10 +1,13 @@
 #include "source/cache.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <time.h>
 
 #include "base/background-write.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -95,26 +98,39 @@ static int request_new(ListingCache *cache, const char *url, CacheRequest **ret)
         return 0;
 }
 
+/* The document of the page. */
+static int read_document(int fd, const char *name, const char *url, json_object **ret) {
+        _cleanup_(json_unrefp) json_object *object = NULL;
+        _cleanup_free_ char *data = NULL;
+        const char *own_url = NULL;
+        size_t size;
+        int r;
+
+        r = fs_read_file(fd, name, PAGE_SIZE_MAX, &data, &size);
+        if (r >= 0)
+                r = json_parse(data, size, &object, NULL);
+        if (r < 0)
+                return r;
+        if (json_get_string(object, "url", &own_url) <= 0 || !streq(own_url, url))
+                return -EBADMSG;
+        *ret = TAKE_PTR(object);
+        return 0;
+}
+
 static int get_work(void *userdata) {
         CacheRequest *request = userdata;
         _cleanup_(json_unrefp) json_object *object = NULL;
         _cleanup_(listing_page_freep) ListingPage *page = calloc(1, sizeof(ListingPage));
-        _cleanup_free_ char *data = NULL;
-        const char *url = NULL, *etag = NULL, *next = NULL;
+        const char *etag = NULL, *next = NULL;
         json_object *releases = NULL;
-        size_t size;
         int r;
 
         if (!page)
                 return -ENOMEM;
-        r = fs_read_file(request->fd, request->name, PAGE_SIZE_MAX, &data, &size);
+        r = read_document(request->fd, request->name, request->url, &object);
         if (r < 0)
                 return r;
-        r = json_parse(data, size, &object, NULL);
-        if (r < 0)
-                return r;
-        if (json_get_string(object, "url", &url) <= 0 || !streq(url, request->url) ||
-                json_get_string(object, "etag", &etag) < 0 || json_get_string(object, "next", &next) < 0 ||
+        if (json_get_string(object, "etag", &etag) < 0 || json_get_string(object, "next", &next) < 0 ||
                 json_get_array(object, "releases", &releases) <= 0)
                 return -EBADMSG;
         r = release_list_from_json(releases, &page->releases);
@@ -171,4 +187,129 @@ int listing_cache_put(ListingCache *cache, const char *url, const ListingPage *p
                 return -ENOMEM;
         cache_name(url, name);
         return background_write(cache->offload, cache->fd, name, text, strlen(text), "what upstream listed");
+}
+
+/* Cleaning */
+
+typedef struct Clean {
+        int fd;
+        char **urls;
+        struct timespec started;
+        char (*kept)[CACHE_NAME_SIZE];
+        size_t n_kept;
+        int n_removed;
+} Clean;
+
+static void clean_free(Clean *clean) {
+        close_fd(clean->fd);
+        strings_free(clean->urls);
+        free(clean->kept);
+        free(clean);
+}
+
+static int keep_page(Clean *clean, const char *name) {
+        int r = list_grow(&clean->kept, clean->n_kept, sizeof(clean->kept[0]));
+
+        if (r >= 0)
+                memcpy(clean->kept[clean->n_kept++], name, sizeof(clean->kept[0]));
+        return r;
+}
+
+/* Keeps the page of the URL and those that it leads to. */
+static int keep_listing(Clean *clean, const char *first) {
+        _cleanup_free_ char *url = strdup(first);
+
+        for (unsigned i = 0; i < LISTING_PAGES_MAX; i++) {
+                _cleanup_(json_unrefp) json_object *object = NULL;
+                char name[CACHE_NAME_SIZE];
+                const char *next = NULL;
+                int r;
+
+                if (!url)
+                        return -ENOMEM;
+                cache_name(url, name);
+                if (read_document(clean->fd, name, url, &object) < 0)
+                        return 0;
+                r = keep_page(clean, name);
+                if (r < 0)
+                        return r;
+                if (json_get_string(object, "next", &next) <= 0)
+                        return 0;
+                free(url);
+                url = strdup(next);
+        }
+        return 0;
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(a, b);
+}
+
+static bool is_to_go(const Clean *clean, const char *name) {
+        struct stat st;
+
+        if (strlen(name) != CACHE_NAME_SIZE - 1 || !endswith(name, ".json") ||
+                (clean->n_kept > 0 &&
+                        bsearch(name, clean->kept, clean->n_kept, sizeof(clean->kept[0]), compare_names)))
+                return false;
+        if (fstatat(clean->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+                return false;
+        return st.st_mtim.tv_sec < clean->started.tv_sec ||
+               (st.st_mtim.tv_sec == clean->started.tv_sec && st.st_mtim.tv_nsec < clean->started.tv_nsec);
+}
+
+static int clean_work(void *userdata) {
+        Clean *clean = userdata;
+        DIR *directory;
+        int fd, r = 0;
+
+        for (char **url = clean->urls; *url && r >= 0; url++)
+                r = keep_listing(clean, *url);
+        if (r < 0)
+                return r;
+        if (clean->n_kept > 0)
+                qsort(clean->kept, clean->n_kept, sizeof(clean->kept[0]), compare_names);
+
+        fd = fs_open_directory(clean->fd, "", false);
+        if (fd < 0)
+                return fd;
+        directory = fdopendir(fd);
+        if (!directory) {
+                r = negative_errno();
+                close_fd(fd);
+                return r;
+        }
+        for (struct dirent *entry; (entry = readdir(directory));)
+                if (is_to_go(clean, entry->d_name) && unlinkat(clean->fd, entry->d_name, 0) >= 0)
+                        clean->n_removed++;
+        (void) closedir(directory);
+        return 0;
+}
+
+static void clean_done(int result, void *userdata) {
+        Clean *clean = userdata;
+
+        if (result < 0 && result != -ECANCELED)
+                log_warning("Cannot clean up what upstream listed: %s", strerror(-result));
+        else if (clean->n_removed > 0)
+                log_debug("%d pages of listings that no package uses were removed", clean->n_removed);
+        clean_free(clean);
+}
+
+int listing_cache_clean(ListingCache *cache, char **urls) {
+        Clean *clean = calloc(1, sizeof(Clean));
+        struct timespec started = {};
+        int r;
+
+        if (!clean) {
+                strings_free(urls);
+                return -ENOMEM;
+        }
+        /* The clock that files have their times from. */
+        (void) clock_gettime(CLOCK_REALTIME_COARSE, &started);
+        *clean = (Clean) { .fd = fcntl(cache->fd, F_DUPFD_CLOEXEC, 3), .urls = urls, .started = started };
+        r = clean->fd < 0 ? negative_errno() : offload_run(cache->offload, clean_work, clean_done, clean);
+        if (r < 0)
+                clean_free(clean);
+        return r;
 }

@@ -6,6 +6,9 @@
 #include "base/util.h"
 #include "model/release.h"
 
+/* Twice what RELEASES_MAX takes at HashiCorp, which has the smaller pages: tags that are no version fill pages, too. */
+#define LISTING_PAGES_MAX 1000U
+
 typedef struct ListingCache ListingCache;
 
 typedef struct ListingPage {
@@ -25,6 +28,10 @@ DEFINE_CLEANUP(ListingCache *, listing_cache_free)
 /* The page is handed over; NULL: nothing usable is there. Called from the loop, never from within listing_cache_get(). */
 typedef void (*ListingCacheDone)(ListingPage *page, void *userdata);
 int listing_cache_get(ListingCache *cache, const char *url, ListingCacheDone done, void *userdata);
+
+/* Removes, behind the scenes, the pages that belong to no listing that begins with one of the URLs (NULL-terminated, taken
+ * over). What is written from now on stays. */
+int listing_cache_clean(ListingCache *cache, char **urls);
 
 /* Takes the text of the page now and writes it behind the scenes. */
 int listing_cache_put(ListingCache *cache, const char *url, const ListingPage *page);

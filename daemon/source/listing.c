@@ -4,8 +4,6 @@
 #include "source/github.h"
 #include "source/hashicorp.h"
 
-/* 100,000 releases of GitHub, 20,000 of HashiCorp. */
-#define PAGES_MAX 1000U
 #define ACCEPT_GITHUB "application/vnd.github+json"
 #define ACCEPT_HASHICORP "application/vnd+hashicorp.releases-api.v1+json"
 
@@ -44,6 +42,12 @@ char *source_name(const Source *source) {
         else
                 text_set(&name, "hashicorp:%s", source->product);
         return name;
+}
+
+char *listing_first_url(const Source *source, const char *api_url) {
+        return source->kind == SOURCE_GITHUB
+                       ? github_releases_url(api_url, source->owner, source->repository)
+                       : hashicorp_releases_url(api_url, source->product, NULL);
 }
 
 static Listing *listing_free(Listing *listing) {
@@ -104,12 +108,17 @@ static void listing_add_page(Listing *listing, ListingPage *page) {
         int r;
 
         r = release_list_join(listing->releases, page->releases);
+        if (r >= 0 && listing->releases->n_releases > RELEASES_MAX) {
+                text_set(&message, "%s: more than %d releases", listing->url, RELEASES_MAX);
+                listing_fail(listing, FETCH_REFUSED, message);
+                return;
+        }
         if (r >= 0 && !page->next) {
                 listing_end(listing, &(ListingResult) { .fetch = FETCH_OK });
                 return;
         }
-        if (r >= 0 && strings_length(listing->seen) >= PAGES_MAX)
-                text_set(&message, "%s: more than %u pages of releases", listing->url, PAGES_MAX);
+        if (r >= 0 && strings_length(listing->seen) >= LISTING_PAGES_MAX)
+                text_set(&message, "%s: more than %u pages of releases", listing->url, LISTING_PAGES_MAX);
         else if (r >= 0 && strings_contain(listing->seen, page->next))
                 text_set(&message, "%s: the pages of releases go in a circle", listing->url);
         /* A page on another host would be asked with what was meant for this one. */
@@ -265,11 +274,7 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 r = string_assign(&listing->api_url, request->api_url);
         if (r >= 0) {
                 listing->releases = calloc(1, sizeof(ReleaseList));
-                listing->url =
-                        listing->kind == SOURCE_GITHUB
-                                ? github_releases_url(request->api_url, request->source->owner,
-                                          request->source->repository)
-                                : hashicorp_releases_url(request->api_url, request->source->product, NULL);
+                listing->url = listing_first_url(request->source, request->api_url);
                 r = listing->releases && listing->url ? listing_ask(listing) : -ENOMEM;
         }
         if (r < 0) {

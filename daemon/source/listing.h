@@ -24,6 +24,9 @@ void source_clear(Source *source);
 /* As people read it and the record keeps it: "github:owner/repository", "hashicorp:terraform-provider-aws". */
 char *source_name(const Source *source);
 
+/* Of the page that a listing begins with, to be freed; NULL when out of memory. */
+char *listing_first_url(const Source *source, const char *api_url);
+
 typedef struct ListingResult {
         FetchResult fetch;        /* FETCH_OK: `releases` is complete; else nothing is known */
         const char *message;      /* for people; NULL when complete */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 
+#include "base/background-unlink.h"
 #include "base/fs.h"
 #include "base/list.h"
 #include "base/sha256.h"
@@ -275,14 +276,16 @@ static int put_document(Request *request, const StoreStep *step, int dirfd, cons
 
 static int commit_step(Request *request, const StoreStep *step) {
         _cleanup_close_ int dirfd = -EBADF;
-        bool create = step->type == STORE_STEP_PUT || step->type == STORE_STEP_PUT_FILE;
+        /* What is expected to be absent is about to be made: the lock needs the directory. */
+        bool create = step->type == STORE_STEP_PUT || step->type == STORE_STEP_PUT_FILE ||
+                      (step->type == STORE_STEP_EXPECT && !step->revision[0]);
         const char *name;
 
         dirfd = fs_open_parent(request->fd, step->key, create, &name);
         if (dirfd == -ENOENT && step->type == STORE_STEP_DELETE)
                 return 0;
         if (dirfd == -ENOENT && step->type == STORE_STEP_EXPECT)
-                return step->revision[0] ? -ESTALE : 0;
+                return -ESTALE;
         if (dirfd < 0)
                 return dirfd;
 
@@ -382,7 +385,7 @@ static const StoreBackend file_system_backend = {
 
 /* Removes what was left in the staging directory and cannot be continued: everything but unfinished downloads, and those
  * that are old. */
-static int clean_staging(int staging_fd) {
+static int clean_staging(Offload *offload, int staging_fd) {
         int fd = fs_open_directory(staging_fd, "", false);
         time_t now = time(NULL);
         DIR *directory;
@@ -402,7 +405,7 @@ static int clean_staging(int staging_fd) {
                         continue;
                 if (!S_ISREG(st.st_mode) || !(endswith(name, ".part") || endswith(name, ".meta")) ||
                         st.st_mtime < now - STAGING_AGE_MAX_SEC)
-                        (void) unlinkat(staging_fd, name, 0);
+                        background_unlink(offload, staging_fd, name);
         }
         (void) closedir(directory);
         return 0;
@@ -410,7 +413,7 @@ static int clean_staging(int staging_fd) {
 
 /* Daemons that share the directory must not write to each other's unfinished files: each holds one staging directory by a
  * lock that ends with it. What nobody holds is cleaned. */
-static int open_staging(int root_fd) {
+static int open_staging(Offload *offload, int root_fd) {
         _cleanup_close_ int own = -EBADF;
         int r;
 
@@ -430,7 +433,7 @@ static int open_staging(int root_fd) {
                                 continue;
                         return negative_errno();
                 }
-                r = clean_staging(fd);
+                r = clean_staging(offload, fd);
                 if (r < 0)
                         return r;
                 if (own < 0)
@@ -458,7 +461,7 @@ int file_system_store_open(Offload *offload, const char *directory, Store **ret,
 
         store->fd = fs_open_root(directory, true);
         if (store->fd >= 0)
-                base->staging_fd = open_staging(store->fd);
+                base->staging_fd = open_staging(offload, store->fd);
         r = store->fd < 0 ? store->fd : base->staging_fd;
         if (r < 0) {
                 text_set(ret_error, "cannot open the store %s: %s", directory, strerror(-r));

@@ -245,9 +245,9 @@ static int collect_transients(const Package *package, Transient **ret, size_t *r
         int r = 0;
 
         for (size_t i = 0; i < package->n_statuses && r >= 0; i++) {
-                Transient transient = { .status = &package->statuses[i] };
+                Transient transient = { .status = package->statuses[i] };
 
-                r = version_parse(package->statuses[i].version, &transient.version);
+                r = version_parse(package->statuses[i]->version, &transient.version);
                 if (r < 0)
                         break;
                 if (package->record && record_find(package->record, transient.version))

@@ -1,7 +1,10 @@
 """A reload swaps what has changed, and nothing else."""
 
+import fcntl
 import json
+import os
 import signal
+import time
 
 import pytest
 
@@ -269,3 +272,70 @@ def test_transfers_under_way_begin_anew_with_new_settings(daemon, upstream):
     daemon.settle()
     assert daemon.states("hashicorp/slow") == {"1.0.0": "published"}
     assert len(zips(upstream, "slow")) == 2 and check(daemon.store) == {"slow": {"1.0.0": ["linux_amd64"]}}
+
+
+# What nothing uses any more
+
+
+def is_locked(directory):
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def test_store_of_a_removed_depot_is_closed(daemon, upstream, tmp_path):
+    upstream.replace(World([make("null"), make("random", size=400_000)]))
+    elsewhere = {"storageConfig": {"fileSystem": {"directoryPath": str(tmp_path / "elsewhere")}}}
+    upstream.add_fault("slow", path=r"provider-random_.*\.zip$", bytes_per_second=100_000)
+    daemon.write_depot("here", [want("null")])
+    daemon.write_depot("there", [want("random") | elsewhere])
+    daemon.start()
+    wait_for(lambda: zips(upstream, "random"), 20, "the slow transfer")
+    daemon.remove_depot("there")
+    reload_by_ctl(daemon)
+    wait_for(lambda: not is_locked(tmp_path / "elsewhere/.staging"), 10, "the end of the lock")
+    assert is_locked(daemon.store / ".staging")
+
+    # It is there again when it is wanted again.
+    upstream.clear_faults()
+    daemon.write_depot("there", [want("random") | elsewhere])
+    reload_by_ctl(daemon)
+    daemon.settle()
+    assert check(tmp_path / "elsewhere") == {"random": {"1.0.0": ["linux_amd64"]}}
+    assert is_locked(tmp_path / "elsewhere/.staging")
+
+
+def test_listings_of_removed_packages_go(daemon, upstream):
+    upstream.replace(World([make("null"), make("random")]))
+    daemon.write_depot("a", [want("null")])
+    daemon.write_depot("b", [want("random")])
+    daemon.start().settle()
+
+    def products():
+        texts = [path.read_text() for path in (daemon.state / "listings").iterdir()]
+        return {name for name in ("null", "random") if any(f"terraform-provider-{name}" in text for text in texts)}
+
+    wait_for(lambda: products() == {"null", "random"}, 10, "what was listed")
+    # A document that is refused may be mended.
+    daemon.remove_depot("b")
+    daemon.write_document("bad", BAD % "bad")
+    daemon.run("reload")
+    daemon.settle()
+    assert products() == {"null", "random"}
+    (daemon.configuration / "conf.d/bad.yaml").unlink()
+    reload_by_ctl(daemon)
+    wait_for(lambda: products() == {"null"}, 10, "the end of what was listed")
+
+    # What is in use is not asked for in full again; at a start, too, the rest goes.
+    daemon.stop()
+    (daemon.state / "listings" / f"{'0' * 64}.json").write_text("terraform-provider-random")
+    time.sleep(0.1)
+    upstream.reset()
+    daemon.start().settle()
+    wait_for(lambda: products() == {"null"}, 10, "the end of what was listed")
+    assert {request["status"] for request in listings(upstream, "null")} == {304}

@@ -126,6 +126,74 @@ def test_bad_orphans_are_replaced(synced, upstream):
     assert synced.tree() == before
 
 
+# What proves artifacts
+
+
+def proof(version):
+    return f"terraform-provider-null_{version}_SHA256SUMS"
+
+
+def requested(upstream):
+    return sorted({request["path"].rpartition("/")[2] for request in upstream.requests("hashicorp_releases")})
+
+
+def empty_file(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [delete, empty_file])
+@pytest.mark.parametrize("name", [proof("1.0.0"), proof("1.0.0") + ".sig", "keys"])
+def test_lost_proof_is_fetched_again(synced, upstream, name, damage):
+    before = synced.tree()
+    kept = synced.snapshot(*synced.store.rglob("*null*.zip"))
+    synced.stop()
+    damage(synced.provider_directory("null") / name)
+    upstream.reset()
+    synced.start().settle()
+    assert upstream.requests() == []
+    assert f"hashicorp/null 1.0.0: {name} is missing from the store, it is fetched again" in synced.text()
+    assert synced.states("hashicorp/null") == {"1.1.0": "published", "1.0.0": "published"}
+    check(synced.store)
+    # Without haste; should the daemon be stopped before, it is remembered.
+    synced.restart()
+    plan = {item["version"]: item for event in synced.ctl("plan", "hashicorp/null") for item in event.get("plan", [])}
+    assert plan["1.0.0"]["action"] == "add" and plan["1.0.0"]["platforms"] == []
+    assert plan["1.1.0"]["action"] == ("add" if name == "keys" else "keep")
+    outcome = synced.sync()
+    assert (outcome["versionsAdded"], outcome["versionsFailed"]) == (0, 0)
+    assert synced.tree() == before
+    assert synced.snapshot(*synced.store.rglob("*null*.zip")) == kept
+    assert zips(upstream) == []
+    assert any("1.0.0_SHA256SUMS" in one for one in requested(upstream))
+    assert any("1.1.0" in one for one in requested(upstream)) == (name == "keys")
+    assert "hashicorp/null 1.0.0: its SHA256SUMS, their signature and the keys are in the store again" in synced.text()
+    assert synced.restart().text().count("is missing from the store") == (2 if name == "keys" else 1)
+
+
+def test_lost_proof_that_is_another_one_now(synced, upstream):
+    """Upstream has replaced an archive: what it signs now is no proof of what is in the store."""
+    before = synced.tree()
+    synced.stop()
+    (synced.provider_directory("null") / proof("1.0.0")).unlink()
+    versions = [ProviderVersion("1.1.0", PLATFORMS, 20_000), ProviderVersion("1.0.0", PLATFORMS, 30_000)]
+    upstream.replace(World(providers=[Provider("null", versions=versions)]))
+    synced.start()
+    synced.sync("hashicorp/null", status=1)
+    known = synced.versions("hashicorp/null")["1.0.0"]
+    assert "the store has" in known["reason"] and proof("1.0.0") in known["reason"]
+    assert check(synced.store)["null"] == {"1.0.0": PLATFORMS[:2], "1.1.0": PLATFORMS[:2]}
+    assert not (synced.provider_directory("null") / proof("1.0.0")).exists()
+
+    # Somebody has had a copy.
+    path = next(path for path in before if path.endswith(proof("1.0.0")))
+    (synced.store / path).write_bytes(before[path])
+    synced.sync("hashicorp/null", "--force")
+    assert synced.states("hashicorp/null") == {"1.1.0": "published", "1.0.0": "published"}
+    assert {name: data for name, data in synced.tree().items() if "null" in name} == {
+        name: data for name, data in before.items() if "null" in name
+    }
+
+
 # Documents
 
 
@@ -261,7 +329,44 @@ def test_staging_directory_is_cleaned(synced, upstream, tmp_path):
     assert outside.read_text() == "precious"
 
 
+# What the store does not take
+
+
+def test_failed_commit_forgets_no_failure(daemon, upstream):
+    upstream.replace(world())
+    daemon.write_depot("demo", [provider("null")])
+    upstream.add_fault("status", status=404, path=archive("1.0.0", ".*"))
+    upstream.add_fault("delay", ms=2000, path=archive("1.1.0"))
+    daemon.start()
+    wait_for(lambda: daemon.states("hashicorp/null").get("1.0.0") == "failed", 20, "the failure")
+    record = daemon.provider_directory("null") / "record.json"
+    record.mkdir(parents=True)
+    daemon.settle()
+    assert daemon.packages()["hashicorp/null"]["state"] == "failed"
+    assert "record.json to the store" in daemon.packages()["hashicorp/null"]["reason"]
+    failed = daemon.versions("hashicorp/null")
+    assert list(failed) == ["1.0.0"] and "HTTP 404" in failed["1.0.0"]["reason"]
+    record.rmdir()
+    upstream.clear_faults()
+    daemon.sync("--force")
+    assert daemon.states("hashicorp/null") == {"1.1.0": "published", "1.0.0": "published"}
+
+
+def test_pruning_is_told_when_it_is_done(synced):
+    record = synced.provider_directory("null") / "record.json"
+    # Somebody else has written the record: what is being removed is not removed yet, and everything is judged anew.
+    record.write_text(json.dumps(json.loads(record.read_text())))
+    synced.write_depot("demo", providers=[provider("null", versionHistoryLimit=1)])
+    assert synced.run("reload").returncode == 0
+    synced.settle()
+    assert set(check(synced.store)["null"]) == {"1.1.0"}
+    assert "the record was changed by somebody else, looking again" in synced.text()
+    assert synced.text().count("hashicorp/null 1.0.0 is removed") == 1
+
+
 # Several daemons
+
+STALE = "the record was changed by somebody else, what is ready is committed once more"
 
 
 def make_pair(tmp_path, upstream, *specs):
@@ -320,7 +425,38 @@ def test_record_changed_during_a_sync(tmp_path, upstream):
         assert check(store)["null"] == {"1.0.0": sorted(PLATFORMS)}
         assert slow.result()["versionsAdded"] == 1
     assert check(store)["null"] == {"1.0.0": sorted(PLATFORMS), "1.1.0": PLATFORMS[:2]}
-    assert "the record was changed by somebody else, looking again" in one.text()
+    assert STALE in one.text()
+    # What was ready is as good as before.
+    fetched = [r["path"] for r in upstream.requests("hashicorp_releases", "1.1.0")]
+    assert len(fetched) == len(set(fetched)) == 4
+    for daemon in (one, other):
+        daemon.stop()
+    assert not [path for path in store.glob(".staging*/*")]
+
+
+@pytest.mark.parametrize("wanted", ["= 1.0.0", "= 1.1.0", ">= 1.0.0"])
+def test_module_of_another_daemon_meanwhile(tmp_path, upstream, wanted):
+    """The other one is the first to publish anything, another version, the same, or both."""
+    upstream.replace(world(2))
+    vpc = ("terraform-aws-vpc", "acme", "aws")
+    store, one, other = make_pair(
+        tmp_path, upstream, {"modules": [module(*vpc, "= 1.1.0")]}, {"modules": [module(*vpc, wanted)]}
+    )
+    upstream.add_fault("delay", ms=1500, role="codeload", path="1.1.0", times=1)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        one.start()
+        slow = pool.submit(one.sync)
+        wait_for(lambda: upstream.requests("codeload", "1.1.0"), 20, "the sync")
+        other.start().sync()
+        before = one.snapshot(store / "modules")
+        assert slow.result()["versionsFailed"] == 0
+    assert STALE in one.text()
+    record = json.loads((store / "modules/platform/terraform-aws-vpc/aws/record.json").read_text())
+    assert set(record["versions"]) == {"1.1.0"} | set(other.states("platform/terraform-aws-vpc/aws"))
+    assert one.states("platform/terraform-aws-vpc/aws") == dict.fromkeys(record["versions"], "published")
+    # Each has fetched its own once; what is there already is left as it is.
+    assert len(upstream.requests("codeload", "1.1.0")) == 1 + (wanted != "= 1.0.0")
+    assert (one.snapshot(store / "modules") == before) == (wanted != "= 1.0.0")
     for daemon in (one, other):
         daemon.stop()
     assert not [path for path in store.glob(".staging*/*")]

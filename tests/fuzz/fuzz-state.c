@@ -43,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 package->next_try_usec > latest)
                 abort();
         for (size_t i = 0; i < package->n_statuses; i++)
-                if (package->statuses[i].state != VERSION_FAILED || package->statuses[i].attempts > 1000 ||
-                        package->statuses[i].next_try_usec > latest)
+                if (package->statuses[i]->state != VERSION_FAILED || package->statuses[i]->attempts > 1000 ||
+                        package->statuses[i]->next_try_usec > latest)
                         abort();
         package_free(package);
         depot_unref(depot);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
@@ -55,4 +56,15 @@ static inline char *scratch_read(int dirfd, const char *name) {
                 return NULL;
         check_int(r, 0);
         return data;
+}
+
+/* A directory of memory with room for `size` bytes; -EBADF where that is not allowed. */
+static inline int scratch_small_directory(const char *size) {
+        int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), fd = -EBADF;
+
+        if (fs >= 0 && fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0) >= 0 &&
+                fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) >= 0)
+                fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+        close_fd(fs);
+        return fd;
 }

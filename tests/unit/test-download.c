@@ -1,7 +1,8 @@
 #include "fetch/download.h"
 
 #include <curl/curl.h>
-#include <sys/mount.h>
+#include <dirent.h>
+#include <limits.h>
 #include <sys/resource.h>
 
 #include "base/sha256.h"
@@ -389,23 +390,20 @@ static void test_not_continued(void) {
 
 /* Links in the staging directory lead nowhere. */
 static void test_links(void) {
-        _cleanup_free_ char *url = http_server_url(server, 1, "/file"), *victim = NULL;
-        Download *refused = NULL;
+        _cleanup_free_ char *victim = NULL;
         Got got = {};
 
         scratch_write(scratch_fd, "victim", "precious");
         check(symlinkat("../victim", staging_fd, "file.part") >= 0);
-        check_int(download_start(fetcher, offload,
-                          &(DownloadRequest) {
-                                  .url = url,
-                                  .staging_fd = staging_fd,
-                                  .name = "file",
-                                  .size_max = SIZE,
-                                  .on_done = on_done,
-                                  .userdata = &got,
-                          },
-                          &refused),
-                -ELOOP);
+        download("/file", NULL, &got);
+        check_int(got.result, DOWNLOAD_LOCAL);
+        check_int(got.error, -ELOOP);
+        remove_all();
+        leave("", 0, "/file", "\\\"one\\\"");
+        check(unlinkat(staging_fd, "file.part", 0) >= 0);
+        check(symlinkat("../victim", staging_fd, "file.part") >= 0);
+        download("/file", content_sha256, &got);
+        check_int(got.error, -ELOOP);
         remove_all();
         check(symlinkat("../victim", staging_fd, "file.meta") >= 0);
         download("/file", content_sha256, &got);
@@ -419,10 +417,11 @@ static void test_cancel(void) {
         Got got = {};
 
         /* In the queue, while what lies there is read, and on the way; what has arrived stays. */
-        start("/file", content_sha256, SIZE, staging_fd, &got);
-        check(!download_cancel(got.download));
         leave(content, 2 * MIB, "/file", "\\\"one\\\"");
         start("/file", content_sha256, SIZE, staging_fd, &got);
+        check(!download_cancel(got.download));
+        start("/file", content_sha256, SIZE, staging_fd, &got);
+        LOOP_UNTIL(event, fetcher_n_running(fetcher) == 1);
         check(!download_cancel(got.download));
         loop_run_for(event, 50 * USEC_PER_MSEC);
         check_int(got.n_done, 0);
@@ -444,19 +443,96 @@ static void test_cancel(void) {
         got_clear(&got);
 }
 
-/* A directory of memory with room for `size` bytes; -EBADF where that is not allowed. */
-static int small_directory(const char *size) {
-        int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), fd = -EBADF;
+/* Descriptors of this process that lead to where the name ends so. */
+static unsigned count_open(const char *suffix) {
+        DIR *directory = opendir("/proc/self/fd");
+        int fd = directory ? dirfd(directory) : -EBADF;
+        unsigned n = 0;
 
-        if (fs >= 0 && fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0) >= 0 &&
-                fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) >= 0)
-                fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-        close_fd(fs);
-        return fd;
+        check(fd >= 0);
+        for (struct dirent *entry; (entry = readdir(directory));) {
+                char target[PATH_MAX] = "";
+
+                n += readlinkat(fd, entry->d_name, target, sizeof(target) - 1) >= 0 &&
+                     endswith(target, suffix);
+        }
+        (void) closedir(directory);
+        return n;
+}
+
+static uint64_t memory_size(void) {
+        unsigned long long pages = 0;
+        FILE *file = fopen("/proc/self/statm", "re");
+
+        check(file && fscanf(file, "%llu", &pages) == 1);
+        (void) fclose(file);
+        return pages * (uint64_t) sysconf(_SC_PAGESIZE);
+}
+
+#define MANY 10000
+#define CONTINUED 200
+
+/* What waits for its turn takes no descriptors and no buffers, and nothing is read for it. */
+static void test_many(void) {
+        _cleanup_free_ Got *got = calloc(MANY, sizeof(Got));
+        _cleanup_free_ char *url = http_server_url(server, 1, "/held"),
+                            *meta = text_format("{\"url\": \"%s\", \"etag\": \"\\\"one\\\"\"}", url);
+        uint64_t before;
+        unsigned n_open;
+
+        check(got);
+        for (unsigned i = 0; i < CONTINUED; i++) {
+                _cleanup_free_ char *part = text_format("%u.part", i), *name = text_format("%u.meta", i);
+
+                scratch_write(staging_fd, part, "begun");
+                scratch_write(staging_fd, name, meta);
+        }
+        http_server_forget(server);
+        http_server_set_gate(server, false);
+        before = memory_size();
+        n_open = count_open("");
+        for (unsigned i = 0; i < MANY; i++) {
+                _cleanup_free_ char *name = text_format("%u", i);
+
+                check_int(download_start(fetcher, offload,
+                                  &(DownloadRequest) {
+                                          .url = url,
+                                          .staging_fd = staging_fd,
+                                          .name = name,
+                                          .expected_sha256 = content_sha256,
+                                          .size_max = SIZE,
+                                          .on_done = on_done,
+                                          .userdata = &got[i],
+                                  },
+                                  &got[i].download),
+                        0);
+        }
+        check_int(count_open(".part"), 0);
+        LOOP_UNTIL(event, http_server_n_asked(server, "/held", NULL, 0) == 4);
+        loop_run_for(event, 50 * USEC_PER_MSEC);
+        /* Four are on the way. */
+        check(fetcher_n_running(fetcher) == 4 && fetcher_n_queued(fetcher) == MANY - 4);
+        check(count_open(".part") <= 2 * 4);
+        check(count_open("") <= n_open + 32);
+        check(memory_size() < before + 200 * MIB);
+
+        for (unsigned i = 0; i < MANY; i++) {
+                check_int(got[i].n_done, 0);
+                download_cancel(got[i].download);
+        }
+        http_server_set_gate(server, true);
+        check_int(count_open(".part"), 0);
+        /* What an earlier process has left is there for the next time. */
+        for (unsigned i = 0; i < CONTINUED; i++) {
+                _cleanup_free_ char *part = text_format("%u.part", i), *name = text_format("%u.meta", i);
+
+                check(is_there(part) && is_there(name));
+                check(unlinkat(staging_fd, part, 0) >= 0 && unlinkat(staging_fd, name, 0) >= 0);
+        }
 }
 
 static void test_full_disk(void) {
-        int fd = small_directory("1m");
+        int fd = scratch_small_directory("1m");
         struct rlimit limit;
         Got got = {};
 
@@ -529,6 +605,7 @@ int main(void) {
         test_not_continued();
         test_links();
         test_cancel();
+        test_many();
         test_full_disk();
 
         offload_free(offload);

@@ -408,13 +408,13 @@ static void test_stall(void) {
 typedef struct Sink {
         Got got;
         uint64_t offset, started_offset, started_size;
-        unsigned n_tries, n_started;
+        unsigned n_tries, n_started, n_waited;
         char *etag;
         Buffer data;
-        int start_result, data_result;
+        int try_result, start_result, data_result;
 } Sink;
 
-static void sink_try(void *userdata, uint64_t *ret_offset, const char **ret_if_range) {
+static int sink_try(void *userdata, uint64_t *ret_offset, const char **ret_if_range) {
         Sink *sink = userdata;
 
         sink->n_tries++;
@@ -422,6 +422,13 @@ static void sink_try(void *userdata, uint64_t *ret_offset, const char **ret_if_r
                 *ret_offset = sink->offset;
                 *ret_if_range = "\"e\"";
         }
+        return sink->try_result;
+}
+
+static void sink_wait(void *userdata) {
+        Sink *sink = userdata;
+
+        sink->n_waited++;
 }
 
 static int sink_start(const FetchStart *start, void *userdata) {
@@ -441,11 +448,11 @@ static int sink_data(const void *data, size_t size, void *userdata) {
         return sink->data_result;
 }
 
-static void fetch_sink(const char *path, uint64_t offset, int start_result, int data_result, Sink *sink) {
-        static const FetchSink callbacks = {
-                .on_try = sink_try, .on_start = sink_start, .on_data = sink_data
-        };
+static const FetchSink callbacks = {
+        .on_try = sink_try, .on_wait = sink_wait, .on_start = sink_start, .on_data = sink_data
+};
 
+static void fetch_sink(const char *path, uint64_t offset, int start_result, int data_result, Sink *sink) {
         got_clear(&sink->got);
         buffer_clear(&sink->data);
         free(sink->etag);
@@ -488,12 +495,63 @@ static void test_sink(void) {
         fetch_sink("/flaky-sink", 0, 0, 0, &sink);
         check_int(sink.got.result, FETCH_OK);
         check_int(sink.n_tries, 3);
+        check_int(sink.n_waited, 2);
         check_int(sink.n_started, 2);
         check_string(sink.data.data, "only thisat last");
 
         fetch_sink("/empty", 0, 0, 0, &sink);
         got_clear(&sink.got);
         free(sink.etag);
+}
+
+/* A sink that is not ready keeps its place until it is; nobody else gets it. */
+static void test_not_ready(void) {
+        FetchRequest bulk = { .sink = &callbacks, .bulk = true };
+        Sink sink = { .try_result = -EAGAIN };
+        Got next = {};
+
+        set_options(1, 1);
+        start(3, "/headers", bulk, &sink.got);
+        start(4, "/headers", (FetchRequest) { .bulk = true }, &next);
+        loop_run_for(event, 50 * USEC_PER_MSEC);
+        check(sink.n_tries == 1 && sink.n_started == 0 && sink.got.n_done == 0 && next.n_done == 0);
+        check(fetcher_n_running(fetcher) == 1 && fetcher_n_queued(fetcher) == 1);
+        sink.try_result = 0;
+        transfer_resume(sink.got.transfer);
+        LOOP_UNTIL(event, next.n_done > 0);
+        check(sink.got.n_done == 1 && sink.got.finished_usec <= next.finished_usec);
+        check_int(sink.got.result, FETCH_OK);
+        check(sink.n_tries == 2 && sink.n_started == 1 && sink.n_waited == 0);
+        check(fetcher_n_running(fetcher) == 0 && fetcher_n_queued(fetcher) == 0);
+        buffer_clear(&sink.data);
+        free(sink.etag);
+
+        /* Not at all, at once or after a while. */
+        got_clear(&sink.got);
+        sink = (Sink) { .try_result = -EIO };
+        start(3, "/headers", bulk, &sink.got);
+        LOOP_UNTIL(event, sink.got.n_done > 0);
+        check_int(sink.got.result, FETCH_ABORTED);
+        got_clear(&sink.got);
+        sink = (Sink) { .try_result = -EAGAIN };
+        start(3, "/headers", bulk, &sink.got);
+        LOOP_UNTIL(event, sink.n_tries == 1);
+        sink.try_result = -EIO;
+        transfer_resume(sink.got.transfer);
+        LOOP_UNTIL(event, sink.got.n_done > 0);
+        check_int(sink.got.result, FETCH_ABORTED);
+
+        /* Its place is free when it is no longer wanted. */
+        got_clear(&sink.got);
+        sink = (Sink) { .try_result = -EAGAIN };
+        start(3, "/headers", bulk, &sink.got);
+        LOOP_UNTIL(event, sink.n_tries == 1);
+        transfer_cancel(sink.got.transfer);
+        fetch(4, "/headers", (FetchRequest) { .bulk = true }, &next);
+        check_int(next.result, FETCH_OK);
+        check_int(fetcher_n_running(fetcher), 0);
+        got_clear(&next);
+        set_options(32, 16);
 }
 
 static void test_range(void) {
@@ -548,6 +606,7 @@ int main(void) {
         test_retries();
         test_stall();
         test_sink();
+        test_not_ready();
         test_range();
         test_numbers();
         tear_down();

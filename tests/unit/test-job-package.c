@@ -1,6 +1,7 @@
 #include "job/package.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/text.h"
 #include "config/settings.h"
 #include "test.h"
@@ -235,6 +236,103 @@ static void test_statuses(void) {
         check_int(package->n_statuses, 1);
 }
 
+/* Sorted, in whatever order they come. */
+static void check_sorted(const Package *package) {
+        for (size_t i = 1; i < package->n_statuses; i++)
+                check(strcmp(package->statuses[i - 1]->version, package->statuses[i]->version) < 0);
+}
+
+static void add_item(Plan *plan, PlanAction action, const char *version) {
+        PlanItem item = { .action = action };
+
+        check_int(string_assign(&item.version, version), 0);
+        check_int(LIST_APPEND(plan->items, plan->n_items, item), 0);
+}
+
+static void test_keep_planned(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws");
+        _cleanup_(package_freep) Package *package = new_package(depot);
+        _cleanup_(plan_freep) Plan *plan = calloc(1, sizeof(Plan));
+
+        check(plan);
+        check_int(package_keep_planned_statuses(package, plan), 0);
+        for (unsigned i = 0; i < _PLAN_ACTION_MAX; i++) {
+                _cleanup_free_ char *version = text_format("1.%u.0", i);
+
+                add_item(plan, (PlanAction) i, version);
+                check(package_set_status(package, version, VERSION_FAILED, "why"));
+        }
+        add_item(plan, PLAN_ADD, "2.0.0");
+        check(package_set_status(package, "0.1.0", VERSION_FAILED, "why"));
+        check(package_set_status(package, "9.0.0", VERSION_FAILED, "why"));
+        check_int(package_keep_planned_statuses(package, plan), 0);
+        check_sorted(package);
+        check_int(package->n_statuses, _PLAN_ACTION_MAX - 2);
+        for (unsigned i = 0; i < _PLAN_ACTION_MAX; i++) {
+                _cleanup_free_ char *version = text_format("1.%u.0", i);
+
+                check(!package_find_status(package, version) == (i == PLAN_KEEP || i == PLAN_PRUNE));
+        }
+}
+
+static void test_stop_progress(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws");
+        _cleanup_(package_freep) Package *package = new_package(depot);
+
+        VersionStatus *status;
+
+        package_stop_progress(package, "stopped");
+        for (VersionState state = 0; state < _VERSION_STATE_MAX; state++) {
+                _cleanup_free_ char *version = text_format("1.%d.0", (int) state);
+
+                check(package_set_status(package, version, state, "why"));
+        }
+        /* How often it has failed and when it is tried again are not forgotten. */
+        status = package_set_status(package, "2.0.0", VERSION_STORING, NULL);
+        check(status);
+        status->attempts = 3;
+        status->next_try_usec = 1000;
+        package_stop_progress(package, "stopped");
+        check_int(package->n_statuses, 3);
+        check_int(package->statuses[0]->state, VERSION_FAILED);
+        check_string(package->statuses[0]->reason, "why");
+        check_int(package->statuses[1]->state, VERSION_WITHDRAWN);
+        check_int(package->statuses[2]->state, VERSION_FAILED);
+        check_int(package->statuses[2]->attempts, 3);
+        check_int(package->statuses[2]->next_try_usec, 1000);
+        check_string(package->statuses[2]->reason, "stopped");
+}
+
+/* The loop waits for this with every package that is planned. */
+static void test_many_statuses(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws");
+        _cleanup_(package_freep) Package *package = new_package(depot);
+        _cleanup_(plan_freep) Plan *plan = calloc(1, sizeof(Plan));
+        uint64_t before;
+
+        check(plan);
+        for (unsigned i = RELEASES_MAX; i > 0; i--) {
+                _cleanup_free_ char *version = text_format("1.%u.0", i);
+
+                add_item(plan, i % 2 ? PLAN_ADD : PLAN_KEEP, version);
+        }
+        before = test_cpu_usec();
+        for (size_t i = 0; i < plan->n_items; i++)
+                check(package_set_status(package, plan->items[i].version, VERSION_FAILED, "why"));
+        check_int(package->n_statuses, RELEASES_MAX);
+        for (size_t i = 0; i < plan->n_items; i++)
+                check(package_find_status(package, plan->items[i].version));
+        check_sorted(package);
+        check_int(package_keep_planned_statuses(package, plan), 0);
+        check_int(package->n_statuses, RELEASES_MAX / 2);
+        for (size_t i = 0; i < plan->n_items; i++)
+                package_clear_status(package, plan->items[i].version);
+        check_int(package->n_statuses, 0);
+        (void) printf("statuses took %llu ms\n",
+                (unsigned long long) ((test_cpu_usec() - before) / USEC_PER_MSEC));
+        check(test_cpu_usec() - before < 300 * USEC_PER_MSEC);
+}
+
 static void test_count(void) {
         static const struct {
                 const char *version;
@@ -331,6 +429,9 @@ int main(void) {
         test_join();
         test_join_provider();
         test_statuses();
+        test_keep_planned();
+        test_stop_progress();
+        test_many_statuses();
         test_count();
         test_backoff();
         test_revision();

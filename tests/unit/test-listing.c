@@ -63,6 +63,24 @@ static bool answer_github(const HttpRequest *request) {
                 request, "\"p3\"", NULL, "[{\"tag_name\": \"v1.0.0\"}, {\"tag_name\": \"nonsense\"}]");
 }
 
+/* Two pages that hold one release more than is looked at. */
+static bool answer_many(const HttpRequest *request) {
+        bool last = strstr(request->path, "page=2");
+        unsigned first = last ? RELEASES_MAX / 2 : 0, end = last ? RELEASES_MAX + 1 : RELEASES_MAX / 2;
+        _cleanup_free_ char *next = last ? NULL : link_to(request, "/api/repos/o/many/releases?page=2");
+        Buffer body = {};
+        bool answered;
+
+        for (unsigned i = first; i < end; i++)
+                check_int(buffer_append_format(
+                                  &body, "%s{\"tag_name\": \"v1.%u.0\"}", i == first ? "[" : ",", i),
+                        0);
+        check_int(buffer_append(&body, "]", 1), 0);
+        answered = answer_page(request, "\"many\"", next, body.data);
+        buffer_clear(&body);
+        return answered;
+}
+
 static bool answer_odd(const HttpRequest *request) {
         _cleanup_free_ char *next = NULL;
 
@@ -92,7 +110,9 @@ static bool answer_odd(const HttpRequest *request) {
                 if (strstr(request->path, "page=2"))
                         return http_reply_text(request, "503 No", "Retry-After: 1000\r\n", "");
                 next = link_to(request, "/api/repos/o/halfway/releases?page=2");
-        } else
+        } else if (strstr(request->path, "/many/"))
+                return answer_many(request);
+        else
                 return http_reply_text(request, "404 Not Found", NULL, "");
         return answer_page(request, "\"odd\"", next, "[{\"tag_name\": \"v1.0.0\"}]");
 }
@@ -165,7 +185,7 @@ static void start_listing(SourceKind kind, const char *name, bool unconditional,
                           &(ListingRequest) {
                                   .source = &source,
                                   .api_url = api,
-                                  .page_size_max = 64 * KIB,
+                                  .page_size_max = MIB,
                                   .unconditional = unconditional,
                                   .done = on_listed,
                                   .userdata = listed,
@@ -328,6 +348,82 @@ static void test_damaged_cache(void) {
         listed_clear(&listed);
 }
 
+#define NAME_SIZE (SHA256_HEX_SIZE + 8)
+
+static void cached_name(const char *path, char ret[static NAME_SIZE]) {
+        _cleanup_free_ char *url = http_server_url(server, 1, path);
+        char hex[SHA256_HEX_SIZE];
+
+        sha256_hex_of(url, strlen(url), hex);
+        (void) snprintf(ret, NAME_SIZE, "%s.json", hex);
+}
+
+static bool is_cached(const char *path) {
+        char name[NAME_SIZE];
+
+        cached_name(path, name);
+        return faccessat(cache_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+}
+
+static void clean(const char *const *paths) {
+        char **urls = calloc(3, sizeof(char *));
+
+        check(urls);
+        /* The times of files are coarse. */
+        loop_run_for(event, 20 * USEC_PER_MSEC);
+        for (size_t i = 0; paths[i]; i++)
+                urls[i] = http_server_url(server, 1, paths[i]);
+        check_int(listing_cache_clean(cache, urls), 0);
+        wait_for_cache();
+}
+
+/* What belongs to no listing any more goes, from its first page to its last. */
+static void test_clean(void) {
+        static const char github[] = "/api/repos/o/r/releases?per_page=100";
+        Source source = { .kind = SOURCE_HASHICORP, .product = (char *) "terraform-provider-p" };
+        _cleanup_free_ char *api = http_server_url(server, 1, "/api"),
+                            *url = listing_first_url(&source, api);
+        const char *hashicorp = url + strlen(api) - strlen("/api");
+        struct timespec later = { .tv_sec = (time_t) (clock_realtime_usec() / USEC_PER_SEC) + 60 };
+        char name[NAME_SIZE];
+        Listed listed = {};
+
+        list(SOURCE_GITHUB, "r", true, &listed);
+        list(SOURCE_HASHICORP, "terraform-provider-p", true, &listed);
+        scratch_write(cache_fd, ".tmp-0123", "being written");
+        scratch_write(cache_fd, "foreign", "not ours");
+        clean((const char *[]) { github, hashicorp, NULL });
+        check(is_cached(github) && is_cached("/api/repos/o/r/releases?page=2") &&
+                is_cached("/api/repos/o/r/releases?page=3") && is_cached(hashicorp));
+        list(SOURCE_HASHICORP, "terraform-provider-p", false, &listed);
+        check(listed.unchanged && n_not_modified == 3);
+
+        clean((const char *[]) { github, "/api/repos/o/absent", NULL });
+        check(is_cached(github) && is_cached("/api/repos/o/r/releases?page=2") &&
+                is_cached("/api/repos/o/r/releases?page=3") && !is_cached(hashicorp));
+        check_int(count_files(), 4);
+        list(SOURCE_GITHUB, "r", false, &listed);
+        check(listed.unchanged && n_not_modified == 3);
+
+        /* The second page leads to the third, but nothing leads to it. */
+        clean((const char *[]) { "/api/repos/o/r/releases?page=3", NULL });
+        check(!is_cached(github) && is_cached("/api/repos/o/r/releases?page=3"));
+        clean((const char *[]) { NULL });
+        check_int(count_files(), 1);
+        check(faccessat(cache_fd, "foreign", F_OK, 0) >= 0 &&
+                faccessat(cache_fd, ".tmp-0123", F_OK, 0) >= 0);
+        check(unlinkat(cache_fd, "foreign", 0) >= 0 && unlinkat(cache_fd, ".tmp-0123", 0) >= 0);
+
+        /* What is written after the word was given belongs to somebody whom it did not name. */
+        list(SOURCE_GITHUB, "r", true, &listed);
+        cached_name(github, name);
+        check(utimensat(cache_fd, name, (struct timespec[]) { later, later }, 0) >= 0);
+        clean((const char *[]) { NULL });
+        check_int(count_files(), 1);
+        check(is_cached(github) && unlinkat(cache_fd, name, 0) >= 0);
+        listed_clear(&listed);
+}
+
 static void check_refused(const char *repository, FetchResult fetch, const char *message) {
         Listed listed = {};
 
@@ -349,6 +445,7 @@ static void test_refused(void) {
         check_refused("truncated", FETCH_REFUSED, "/api/repos/o/truncated/");
         check_refused("unasked", FETCH_REFUSED, "304");
         check_refused("absent", FETCH_NOT_FOUND, "404");
+        check_refused("many", FETCH_REFUSED, "more than 10000 releases");
         /* Half a listing is none. */
         check_refused("halfway", FETCH_UNAVAILABLE, "503");
 }
@@ -405,6 +502,7 @@ int main(void) {
         test_pages();
         test_hashicorp();
         test_damaged_cache();
+        test_clean();
         test_refused();
         test_endless();
         test_cancel();

@@ -9,7 +9,7 @@
 #define FAILURES_MAX 4
 
 /* One scenario. Releases and records are words: "1.2.0" with, in this order, "=linux_amd64,linux_arm64" for platforms
- * and "!", "!message" for withdrawn or "~held", "~pruning" for a state. */
+ * and "!", "!message" for withdrawn or "~held", "~pruning" for a state, "~unproven" for a proof that is lost. */
 typedef struct Scenario {
         PackageKind kind;
         const char *releases, *record;
@@ -97,7 +97,8 @@ static Record *make_record(PackageKind kind, const char *text) {
 
                 platforms = split(cut(word, '='), ",");
                 check_int(record_version_new(word, &version), 0);
-                if (state)
+                version->proof_missing = state && streq(state, "unproven");
+                if (state && !version->proof_missing)
                         version->state = version_state_from_string(state);
                 check(version->state >= 0);
                 /* A module's artifact has no platform. */
@@ -145,8 +146,8 @@ static void check_invariants(const PlanInput *input, const Plan *plan) {
                 /* What is to be fetched is there to be fetched, and for somebody. */
                 if (fetches)
                         check(item->release && !item->release->withdrawn && item->entry);
-                if (fetches && input->kind == PACKAGE_PROVIDER)
-                        check(strings_length(item->platforms) > 0);
+                if (fetches && input->kind == PACKAGE_PROVIDER && !item->platforms)
+                        check(record_find(input->record, version)->proof_missing);
                 if (!fetches || input->kind == PACKAGE_MODULE)
                         check(!item->platforms);
                 if (item->action == PLAN_PRUNE || (item->action == PLAN_KEEP && !item->release))
@@ -488,6 +489,26 @@ static void test_platforms(void) {
 }
 
 /* The union is one of platforms, not of halves of platforms. */
+/* What proves the artifacts is fetched again as they are, and for the same reasons. */
+static void test_proof(void) {
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64 1.0.0=linux_amd64,linux_arm64",
+                .record = "2.0.0=linux_amd64~unproven 1.0.0=linux_amd64~unproven", .wants = { { "d" } },
+                .expected = "add 2.0.0: the store has lost its SHA256SUMS, their signature or the keys\n"
+                            "add 1.0.0 linux_arm64: wanted by depot d\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64", .record = "1.0.0=linux_amd64~unproven",
+                .failures = { { "1.0.0", 5000 } }, .wants = { { "d" } },
+                .expected = "wait 1.0.0: the store has lost its SHA256SUMS, their signature or the keys\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64", .record = "1.0.0=linux_amd64~unproven",
+                .failures = { { "1.0.0", 500 } }, .wants = { { "d" } },
+                .expected = "retry 1.0.0: the store has lost its SHA256SUMS, their signature or the keys\n");
+        /* Nobody has it any more, or nobody wants it. */
+        CHECK_PLAN(PROVIDER, .releases = "", .record = "1.0.0=linux_amd64~unproven", .wants = { { "d" } },
+                .expected = "keep 1.0.0: published; upstream no longer lists it\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64", .record = "1.0.0=linux_amd64~unproven",
+                .wants = { { "d", "> 1" } },
+                .expected = "keep 1.0.0: published; no depot asks for it any more\n");
+}
+
 static void test_platforms_union(void) {
         CHECK_PLAN(PROVIDER, .releases = "1.0.0=darwin_amd64,darwin_arm64,linux_amd64,linux_arm64",
                 .wants = { { "a", NULL, 0, "linux", "amd64" }, { "b", NULL, 0, "darwin", "arm64" } },
@@ -542,13 +563,11 @@ static void test_platforms_missing(void) {
                 .expected = "keep 1.0.0: published\n");
 }
 
-static void test_many(void) {
-        _cleanup_(plan_freep) Plan *plan = NULL;
+static ReleaseList *make_many_releases(unsigned n) {
         ReleaseList *releases = calloc(1, sizeof(ReleaseList));
-        DepotEntry entry = { .kind = PACKAGE_MODULE, .version_history_limit = 5000 };
 
         check(releases);
-        for (unsigned i = 0; i < 20000; i++) {
+        for (unsigned i = 0; i < n; i++) {
                 _cleanup_free_ char *text = text_format("1.%u.0", i);
                 Release release = {};
 
@@ -557,6 +576,14 @@ static void test_many(void) {
                 check_int(release_list_append(releases, &release), 0);
         }
         release_list_normalize(releases);
+        return releases;
+}
+
+static void test_many(void) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_(release_list_freep) ReleaseList *releases = make_many_releases(20000);
+        DepotEntry entry = { .kind = PACKAGE_MODULE, .version_history_limit = 5000 };
+
         check_int(plan_make(
                           &(PlanInput) {
                                   .kind = PACKAGE_MODULE,
@@ -570,7 +597,43 @@ static void test_many(void) {
         check_string(plan->items[0].version, "1.19999.0");
         check_string(plan->items[4999].version, "1.15000.0");
         check(!plan_free(NULL));
-        release_list_free(releases);
+}
+
+static int compare_failures(const void *a, const void *b) {
+        return strcmp(((const PlanFailure *) a)->version, ((const PlanFailure *) b)->version);
+}
+
+/* The loop waits for the plan, however many have failed. */
+static void test_many_failures(void) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_(release_list_freep) ReleaseList *releases = make_many_releases(RELEASES_MAX);
+        _cleanup_free_ PlanFailure *failures = calloc(RELEASES_MAX, sizeof(PlanFailure));
+        DepotEntry entry = { .kind = PACKAGE_MODULE };
+        uint64_t before;
+
+        check(failures);
+        for (size_t i = 0; i < RELEASES_MAX; i++)
+                failures[i] = (PlanFailure) { version_string(releases->releases[i].version), 5000 };
+        qsort(failures, RELEASES_MAX, sizeof(PlanFailure), compare_failures);
+        before = test_cpu_usec();
+        check_int(plan_make(
+                          &(PlanInput) {
+                                  .kind = PACKAGE_MODULE,
+                                  .wants = &(PlanWant) { "d", &entry },
+                                  .n_wants = 1,
+                                  .releases = releases,
+                                  .failures = failures,
+                                  .n_failures = RELEASES_MAX,
+                                  .now_usec = 1000,
+                          },
+                          &plan),
+                0);
+        (void) printf("planning took %llu ms\n",
+                (unsigned long long) ((test_cpu_usec() - before) / USEC_PER_MSEC));
+        check(test_cpu_usec() - before < 200 * USEC_PER_MSEC);
+        check_int(plan->n_items, RELEASES_MAX);
+        for (size_t i = 0; i < plan->n_items; i++)
+                check_int(plan->items[i].action, PLAN_WAIT);
 }
 
 int main(void) {
@@ -588,8 +651,10 @@ int main(void) {
         test_pruning();
         test_union();
         test_platforms();
+        test_proof();
         test_platforms_union();
         test_platforms_missing();
         test_many();
+        test_many_failures();
         return EXIT_SUCCESS;
 }

@@ -118,6 +118,50 @@ static void test_artifacts(void) {
         check_int(version->n_artifacts, 3);
 }
 
+/* What was brought describes the version; what was there before stays beside it. */
+static void test_join(void) {
+        _cleanup_(record_version_freep) RecordVersion *known = NULL, *brought = NULL, *joined = NULL;
+
+        check_int(record_version_new("1.0.0", &known), 0);
+        check_int(record_version_new("1.0.0", &brought), 0);
+        put_artifact(known, "darwin_arm64", "d", 1);
+        put_artifact(known, "linux_amd64", "l", 2);
+        put_artifact(brought, "linux_amd64", "m", 3);
+        put_artifact(brought, "windows_386", "w", 4);
+        known->state = VERSION_HELD;
+        known->published_usec = 1000;
+        brought->published_usec = 2000;
+        brought->signed_usec = 3000;
+        brought->hash_algorithm = 10;
+        brought->key_expired = true;
+        known->proof_missing = true;
+        check_int(string_assign(&known->reason, "why"), 0);
+        check_int(string_assign(&known->key_fingerprint, "OLD"), 0);
+        check_int(string_assign(&brought->key_fingerprint, "NEW"), 0);
+        check_int(string_assign(&brought->tag, "1.0.0"), 0);
+
+        check_int(record_version_join(known, brought, &joined), 0);
+        check_int(joined->state, VERSION_PUBLISHED);
+        check_int(joined->published_usec, 1000);
+        check_int(joined->signed_usec, 3000);
+        check_int(joined->hash_algorithm, 10);
+        check(joined->key_expired && !joined->reason && !joined->proof_missing);
+        check_string(joined->key_fingerprint, "NEW");
+        check_string(joined->tag, "1.0.0");
+        check_int(joined->n_artifacts, 3);
+        check_string(record_version_find_artifact(joined, "darwin_arm64")->file, "d");
+        check_string(record_version_find_artifact(joined, "linux_amd64")->file, "m");
+        check_string(record_version_find_artifact(joined, "windows_386")->file, "w");
+        check_int(known->n_artifacts, 2);
+        check_int(brought->n_artifacts, 2);
+        check_string(known->artifacts[1].file, "l");
+
+        known->published_usec = 0;
+        record_version_free(joined);
+        check_int(record_version_join(known, brought, &joined), 0);
+        check_int(joined->published_usec, 2000);
+}
+
 /* Members in the order in which they are written, so the text comes back as it is. */
 static const char provider_text[] =
         "{\n"
@@ -277,6 +321,16 @@ static void test_unknown(void) {
         check_int(record_put(record, TAKE_PTR(copy)), 0);
         changed = record_format(record);
         check(!strstr(changed, "mediaType") && !strstr(changed, "notations"));
+        /* It is said only where it is so, and is no unknown member. */
+        check(!strstr(changed, "proofMissing"));
+        record->versions[0]->proof_missing = true;
+        {
+                _cleanup_free_ char *missing = record_format(record);
+                _cleanup_(record_freep) Record *again = parse(missing);
+
+                check(strstr(missing, "\"proofMissing\": true"));
+                check(again->versions[0]->proof_missing && !again->versions[1]->proof_missing);
+        }
         check(strstr(changed, "zeta") && strstr(changed, "alpha") && strstr(changed, "writtenBy"));
 }
 
@@ -450,6 +504,7 @@ int main(void) {
         test_round_trip();
         test_unordered();
         test_unknown();
+        test_join();
         test_refused_head();
         test_refused_version();
         test_refused_artifact();

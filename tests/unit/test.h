@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdio.h>
+#include <time.h>
 
 #include "base/util.h"
 
@@ -33,6 +34,14 @@ static inline void test_fail(const char *file, int line, const char *what) {
                         test_fail(__FILE__, __LINE__, #a " == " #b);                                        \
                 }                                                                                           \
         } while (false)
+
+/* What this process has used of the processors, whoever else uses them. */
+static inline uint64_t test_cpu_usec(void) {
+        struct timespec ts = {};
+
+        check(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts) >= 0);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+}
 
 /* A test that cannot run here says why and is counted as skipped (Meson's exit status 77). */
 static inline void test_skip(const char *reason) {

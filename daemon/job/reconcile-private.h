@@ -1,0 +1,50 @@
+/* The inside of a reconciliation, for the files that make it up. */
+#pragma once
+
+#include "job/check.h"
+#include "job/reconcile.h"
+#include "job/version-task.h"
+
+/* Versions of one package that are under way at once; the fetcher and the workers have limits of their own. */
+#define TASKS_MAX 16U
+struct Reconcile {
+        const JobContext *context;
+        Package *package; /* NULL: cancelled, the last answer of the store frees */
+        ReconcileMode mode;
+        bool force;
+        Version *only;
+        ReconcileDone done;
+        void *userdata;
+
+        sd_event_source *deferred; /* the end, on a turn of its own */
+        unsigned n_answers;        /* of the store that are still to come */
+        Check *check;
+        Listing *listing;
+        ReleaseList *releases;
+        Plan *plan;
+
+        size_t next_item;
+        VersionTask *tasks[TASKS_MAX];
+        size_t n_tasks;
+        unsigned n_stale, n_restarts;
+        bool shared;         /* somebody else writes to the record, too */
+        bool rereading;      /* the record, before what is ready is committed again */
+        VersionYield *ready; /* waiting for the store */
+        size_t n_ready;
+        VersionYield *committing; /* given to the store */
+        size_t n_committing;
+        ReconcileOutcome outcome;
+        char *failure; /* what outcome.reason is to be */
+};
+
+/* Takes note of an answer of the store; returns true when nobody waits for it any more. */
+bool reconcile_answer_is_late(Reconcile *reconcile);
+void reconcile_tell_version(
+        Reconcile *reconcile, const char *version, VersionState state, const char *reason);
+int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret);
+void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error);
+void reconcile_succeed(Reconcile *reconcile);
+
+/* prune.c: judges anew, now that the newer versions are in or are not. Returns 1 when something is being pruned: then that
+ * ends the reconciliation. */
+int reconcile_prune(Reconcile *reconcile);

@@ -1,0 +1,241 @@
+#include "job/commit.h"
+
+#include "base/sha256.h"
+#include "config/settings.h"
+#include "loop.h"
+#include "scratch.h"
+
+#define SHA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static sd_event *event;
+static Offload *offload;
+static Store *store;
+static Settings *settings;
+static Depot *depot;
+static int root_fd;
+
+/* What the last call came to. */
+static unsigned n_done;
+static int result;
+static char revision[STORE_REVISION_SIZE];
+
+static void on_committed(int r, const char *key, const char *new_revision, void *userdata) {
+        n_done++;
+        result = r;
+        (void) snprintf(revision, sizeof(revision), "%s", new_revision);
+}
+
+static int commit(StoreBatch *batch) {
+        n_done = 0;
+        check_int(store_commit(store, &batch, on_committed, NULL), 0);
+        LOOP_UNTIL(event, n_done > 0);
+        return result;
+}
+
+static Package *new_package(PackageKind kind) {
+        DepotEntry *entry = &depot->entries[0];
+        Package *package = NULL;
+
+        entry->kind = kind;
+        check_int(package_new(depot, entry, settings, scratch_path, &package), 0);
+        package->store = store;
+        return package;
+}
+
+static RecordVersion *new_version(const char *text, const char *platform, const char *file, const char *h1) {
+        RecordArtifact artifact = { .size = 1, .sha256 = SHA };
+        RecordVersion *version;
+
+        (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", h1);
+        check_int(string_assign(&artifact.platform, platform), 0);
+        check_int(string_assign(&artifact.file, file), 0);
+        check_int(record_version_new(text, &version), 0);
+        check_int(string_assign(&version->tag, text), 0);
+        check_int(record_version_put_artifact(version, &artifact), 0);
+        return version;
+}
+
+/* What a task brings, with a file in the staging directory. */
+static VersionYield new_yield(const char *text, const char *platform, const char *file, const char *h1) {
+        VersionYield yield = { .version = new_version(text, platform, file, h1) };
+
+        scratch_write(store->staging_fd, "staged", "artifact");
+        check_int(string_assign(&yield.text, text), 0);
+        check_int(version_yield_add_file(&yield, "staged", file), 0);
+        check_int(version_yield_add_document(&yield, "keys", "key", 3), 0);
+        return yield;
+}
+
+static int commit_yield(Package *package, VersionYield *yield) {
+        StoreBatch *batch;
+
+        check_int(store_batch_new(&batch), 0);
+        check_int(commit_yields(batch, package, settings, yield, 1), 0);
+        return commit(batch);
+}
+
+static bool is_there(int dirfd, const char *path) {
+        return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+}
+
+#define DIRECTORY "providers/registry.terraform.io/hashicorp/null/"
+
+/* Another daemon has published another platform of the same version first. */
+static void test_stale(void) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_PROVIDER),
+                                         *other = new_package(PACKAGE_PROVIDER);
+        VersionYield yield = new_yield("1.0.0", "darwin_arm64", "darwin.zip", "");
+        const RecordVersion *version;
+
+        /* Nobody has published anything. */
+        check_int(commit_yield(other, &yield), 0);
+        check_string(version_string(yield.recorded->version), "1.0.0");
+        check(!is_there(store->staging_fd, "staged") && is_there(root_fd, DIRECTORY "darwin.zip"));
+        check(is_there(root_fd, DIRECTORY "keys") && is_there(root_fd, DIRECTORY "1.0.0.json"));
+        package_set_revision(other, revision);
+        version_yield_clear(&yield);
+
+        /* Nothing of what comes too late is done, and what was brought is still whole. */
+        (void) unlinkat(root_fd, DIRECTORY "keys", 0);
+        yield = new_yield("1.0.0", "linux_amd64", "linux.zip", "");
+        check_int(commit_yield(package, &yield), -ESTALE);
+        check(is_there(store->staging_fd, "staged") && !is_there(root_fd, DIRECTORY "linux.zip"));
+        check(!is_there(root_fd, DIRECTORY "keys"));
+        check(yield.version && yield.n_files == 1 && yield.n_documents == 1);
+
+        record_free(package->record);
+        package->record = TAKE_PTR(other->record);
+        package_set_revision(package, other->record_revision);
+        check_int(commit_yield(package, &yield), 0);
+        version = yield.recorded;
+        check_int(version->n_artifacts, 2);
+        check_string(version->artifacts[0].file, "darwin.zip");
+        check_string(version->artifacts[1].file, "linux.zip");
+        check(!is_there(store->staging_fd, "staged") && is_there(root_fd, DIRECTORY "linux.zip"));
+        check(is_there(root_fd, DIRECTORY "darwin.zip") && is_there(root_fd, DIRECTORY "keys"));
+        package_set_revision(package, revision);
+        version_yield_clear(&yield);
+
+        /* What is being removed may be half gone: nothing of it is said to be there. */
+        package->record->versions[0]->state = VERSION_PRUNING;
+        yield = new_yield("1.0.0", "windows_386", "windows.zip", "");
+        check_int(commit_yield(package, &yield), 0);
+        check_int(yield.recorded->state, VERSION_PUBLISHED);
+        check_int(yield.recorded->n_artifacts, 1);
+        package_set_revision(package, revision);
+        version_yield_clear(&yield);
+}
+
+/* What another daemon has changed is not removed. */
+static void test_stale_pruning(void) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_PROVIDER);
+        VersionYield yield = new_yield("2.0.0", "linux_amd64", "two.zip", "");
+        StoreBatch *batch;
+
+        (void) unlinkat(root_fd, DIRECTORY RECORD_FILE, 0);
+        check_int(commit_yield(package, &yield), 0);
+        version_yield_clear(&yield);
+        package_set_revision(package, SHA);
+        package->record->versions[0]->state = VERSION_PRUNING;
+        check_int(store_batch_new(&batch), 0);
+        check_int(commit_finish_pruning(batch, package), 0);
+        check_int(commit(batch), -ESTALE);
+        check(is_there(root_fd, DIRECTORY "two.zip"));
+}
+
+static void check_judged(const char *known, VersionState state, bool immutable, bool ready, bool refused) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_MODULE);
+        VersionYield yield = { .version = new_version("1.0.0", NULL, "1.0.0.zip", "h1:new"),
+                .immutable = immutable };
+
+        check_int(record_new(PACKAGE_MODULE, package->name, "test", &package->record), 0);
+        if (known) {
+                RecordVersion *version = new_version("1.0.0", NULL, "1.0.0.zip", known);
+
+                version->state = state;
+                check_int(record_put(package->record, version), 0);
+        }
+        version_yield_judge(&yield, package);
+        check(!!yield.version == ready);
+        check(yield.refused == refused && !!yield.error == refused);
+        if (refused)
+                check_string(yield.error,
+                        "tag 1.0.0 has moved: its tree was h1:old, is h1:new; the published one stays "
+                        "(immutable)");
+        version_yield_clear(&yield);
+}
+
+static void test_judge(void) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_MODULE);
+        VersionYield yield = {};
+
+        check_judged(NULL, VERSION_PUBLISHED, true, true, false);
+        check_judged("h1:new", VERSION_PUBLISHED, true, false, false);
+        check_judged("h1:new", VERSION_PUBLISHED, false, false, false);
+        check_judged("h1:new", VERSION_HELD, true, false, false);
+        check_judged("h1:old", VERSION_PUBLISHED, true, false, true);
+        check_judged("h1:old", VERSION_PUBLISHED, false, true, false);
+        check_judged("h1:old", VERSION_PRUNING, true, true, false);
+        check_judged("h1:new", VERSION_PRUNING, true, true, false);
+
+        /* Nothing was brought, or nothing is recorded. */
+        version_yield_judge(&yield, package);
+        check(!yield.version && !yield.error);
+        yield.version = new_version("1.0.0", NULL, "1.0.0.zip", "h1:new");
+        version_yield_judge(&yield, package);
+        check(yield.version);
+        version_yield_clear(&yield);
+}
+
+/* The proof alone is of use only for what is there. */
+static void test_judge_proof(void) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_PROVIDER);
+        VersionYield yield = {};
+
+        check_int(record_new(PACKAGE_PROVIDER, package->name, "test", &package->record), 0);
+        check_int(record_put(package->record, new_version("1.0.0", "linux_amd64", "one.zip", "")), 0);
+        check_int(record_put(package->record, new_version("2.0.0", "linux_amd64", "two.zip", "")), 0);
+        package->record->versions[0]->state = VERSION_PRUNING;
+        for (unsigned i = 1; i <= 3; i++) {
+                _cleanup_free_ char *text = text_format("%u.0.0", i);
+
+                check_int(record_version_new(text, &yield.version), 0);
+                version_yield_judge(&yield, package);
+                check(!!yield.version == (i == 1));
+                version_yield_clear(&yield);
+        }
+}
+
+int main(void) {
+        StorageConfig storage = {};
+        _cleanup_free_ char *error = NULL;
+
+        event = loop_new();
+        root_fd = scratch_open();
+        check_int(settings_new(&settings), 0);
+        check_int(offload_new(event, 1, &offload), 0);
+        check_int(store_open(offload, &storage, scratch_path, &store, &error), 0);
+        depot = calloc(1, sizeof(Depot));
+        check(depot);
+        *depot = (Depot) { .n_ref = 1, .n_entries = 1, .entries = calloc(1, sizeof(DepotEntry)) };
+        check(depot->entries);
+        check_int(string_assign(&depot->name, "d"), 0);
+        check_int(string_assign(&depot->registry_namespace, "team"), 0);
+        check_int(string_assign(&depot->entries[0].name, "null"), 0);
+        check_int(string_assign(&depot->entries[0].system, "aws"), 0);
+        check_int(string_assign(&depot->entries[0].repo_owner, "acme"), 0);
+        check_int(string_assign(&depot->entries[0].provider_namespace, "hashicorp"), 0);
+
+        test_stale();
+        test_stale_pruning();
+        test_judge();
+        test_judge_proof();
+
+        depot_unref(depot);
+        store_free(store);
+        offload_free(offload);
+        settings_free(settings);
+        sd_event_unref(event);
+        close_fd(root_fd);
+        return EXIT_SUCCESS;
+}
