@@ -4,6 +4,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "config/depot-digest.h"
+#include "config/policy-schema.h"
 #include "config/schema.h"
 
 #define NAME_EXPECTED "a name of letters, digits, '-', '_', '.' and '+'"
@@ -291,6 +292,7 @@ static const SchemaField global_fields[] = {
         { "githubClientConfig", schema_mapping, .fields = github_client_fields },
         { "moduleConfig", schema_mapping, .fields = global_module_fields },
         { "storageConfig", decode_storage, AT(storage) },
+        SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
         {},
 };
 
@@ -304,6 +306,7 @@ static const SchemaField module_fields[] = {
         { "repoUrl", decode_repository, AT(repo_url) },
         { .name = "versionConstraints", .decode = decode_constraints },
         { "versionHistoryLimit", schema_uint64, AT(version_history_limit), .min = 1, .max = 1000000 },
+        SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
         { "fileFormat", decode_file_format, AT(file_format) },
         { "immutable", schema_bool, AT(immutable) },
         { "githubClientConfig", schema_mapping, .fields = github_client_fields },
@@ -322,6 +325,7 @@ static const SchemaField provider_fields[] = {
                 .expected = "an architecture in lower case, such as 'amd64'" },
         { .name = "versionConstraints", .decode = decode_constraints },
         { "versionHistoryLimit", schema_uint64, AT(version_history_limit), .min = 1, .max = 1000000 },
+        SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
         { "sourceRepository", decode_repository, AT(source_repository) },
         { "githubClientConfig", schema_mapping, .fields = github_client_fields },
         { "storageConfig", decode_storage, AT(storage) },
@@ -334,6 +338,7 @@ static int entry_inherit(DepotEntry *entry, const DepotEntry *global) {
         entry->use_authenticated_client = global->use_authenticated_client;
         entry->file_format = global->file_format;
         entry->immutable = global->immutable;
+        entry->policy = global->policy;
         if (entry->kind == PACKAGE_PROVIDER &&
                 string_assign(&entry->provider_namespace, DEFAULT_PROVIDER_NAMESPACE) < 0)
                 return -ENOMEM;

@@ -23,6 +23,7 @@
 #include "base/util.h"
 #include "config/problem.h"
 #include "config/yaml.h"
+#include "model/policy.h"
 
 typedef struct KeySetting {
         char *provider_namespace;
@@ -55,6 +56,8 @@ typedef struct Settings {
         KeySetting *keys;
         size_t n_keys;
         bool allow_expired_keys, allow_weak_hashes;
+
+        VersionPolicy policy; /* of what no depot says otherwise */
 
         char digest[65]; /* SHA-256 of the file's text; "" for the defaults */
 } Settings;

@@ -14,6 +14,7 @@ typedef enum ReconcileMode {
 typedef struct ReconcileOptions {
         ReconcileMode mode;
         bool force;          /* ask upstream unconditionally, failed versions are due at once */
+        bool now;            /* minimumReleaseAge does not hold for `version` */
         const char *version; /* nothing but this version, normalised; NULL: all. Copied */
 } ReconcileOptions;
 

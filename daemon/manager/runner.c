@@ -71,7 +71,7 @@ void runner_detach(Runner *runner, Request *request) {
 /* One reconciliation can serve both. */
 static bool requests_agree(const Request *a, const Request *b) {
         return a->options.mode == b->options.mode && a->options.force == b->options.force &&
-               streq_ptr(a->options.version, b->options.version);
+               a->options.now == b->options.now && streq_ptr(a->options.version, b->options.version);
 }
 
 int runner_attach(Runner *runner, Request *request) {
@@ -107,7 +107,9 @@ void runner_schedule_retry(Runner *runner) {
 
         /* A package that has failed as a whole is not tried earlier for one of its versions. */
         for (size_t i = 0; i < package->n_statuses && package->next_try_usec == 0; i++)
-                if (package->statuses[i]->state == VERSION_FAILED && package->statuses[i]->next_try_usec > 0)
+                if ((package->statuses[i]->state == VERSION_FAILED ||
+                            package->statuses[i]->state == VERSION_HELD) &&
+                        package->statuses[i]->next_try_usec > 0)
                         next = MIN_OF(next, package->statuses[i]->next_try_usec);
         runner->retry_timer = sd_event_source_disable_unref(runner->retry_timer);
         if (next == USEC_INFINITY)

@@ -31,7 +31,7 @@ static int save_version(json_object *versions, const VersionStatus *status) {
         json_object *object;
         int r;
 
-        if (status->state != VERSION_FAILED)
+        if (status->state != VERSION_FAILED && status->state != VERSION_HELD)
                 return 0;
         object = json_object_new_object();
         r = json_set(versions, status->version, object);
@@ -39,6 +39,8 @@ static int save_version(json_object *versions, const VersionStatus *status) {
                 r = json_set_string(object, "reason", status->reason);
         if (r >= 0)
                 r = json_set_uint64(object, "attempts", status->attempts);
+        if (r >= 0 && status->state == VERSION_HELD)
+                r = json_set_bool(object, "held", true);
         return r < 0 ? r : json_set_uint64(object, "nextTry", status->next_try_usec);
 }
 
@@ -125,16 +127,20 @@ static void load_version(Package *package, const char *version, json_object *obj
         const char *reason = NULL;
         uint64_t attempts = 0, next_try = 0;
         VersionStatus *status;
+        bool held = false;
 
         if (json_get_string(object, "reason", &reason) < 0 ||
                 json_get_uint64(object, "attempts", &attempts) < 0 ||
-                json_get_uint64(object, "nextTry", &next_try) < 0)
+                json_get_uint64(object, "nextTry", &next_try) < 0 ||
+                json_get_bool(object, "held", &held) < 0)
                 return;
-        status = package_set_status(package, version, VERSION_FAILED, reason);
+        status = package_set_status(package, version, held ? VERSION_HELD : VERSION_FAILED, reason);
         if (!status)
                 return;
         status->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));
-        status->next_try_usec = limit_next_try(next_try);
+        /* What is too young may be so for long. */
+        status->next_try_usec = held ? MIN_OF(next_try, clock_realtime_usec() + MINIMUM_RELEASE_AGE_MAX_USEC)
+                                     : limit_next_try(next_try);
 }
 
 static void load_package(Manager *manager, json_object *object) {

@@ -8,8 +8,14 @@
  *                                      "sha256": "…", "h1": "h1:…"}}}}}
  *
  * A version whose SHA256SUMS, signature or keys the store has lost has "proofMissing": true until they are there again.
- * A module has "commit" beside "tag", no "signature", and its one artifact under "module". Members that are not known
- * (written by a newer version) are kept as they are when the record is written again. */
+ * A module has "commit" beside "tag", no "signature", and its one artifact under "module". 
+ *
+ * What upstream has said since: "withdrawn": {"message": "…", "hidden": true} (hidden: held because of it), and "drift":
+ * [{"kind": "vanished", "seenAt": "…Z", "detail": "…"}], each difference once as long as it lasts. What it said when the
+ * version was brought, for comparing: "upstream": {"sums": SHA-256 of SHA256SUMS, "sumsETag", "signature",
+ * "signatureETag", "releasedAt", "committedAt"}.
+ *
+ * Members that are not known (written by a newer version) are kept as they are when the record is written again. */
 #pragma once
 
 #include "base/json.h"
@@ -48,6 +54,27 @@ typedef struct RecordArtifact {
         char h1[64];
 } RecordArtifact;
 
+/* How upstream differs from what was published; the published bytes stay. */
+#define DRIFT_VANISHED "vanished"   /* the listing has the version no more */
+#define DRIFT_TAG "tag"             /* the tag, or the release, is not the one that it was */
+#define DRIFT_CHECKSUM "checksum"   /* SHA256SUMS lists another digest for a published file */
+#define DRIFT_SUMS "sums"           /* SHA256SUMS has changed, but for no published file; or is gone */
+#define DRIFT_SIGNATURE "signature" /* SHA256SUMS was signed anew */
+
+typedef struct RecordDrift {
+        char *kind;         /* one of the above, or a newer version's */
+        uint64_t seen_usec; /* when it was first seen */
+        char *detail;
+        json_object *unknown;
+} RecordDrift;
+
+/* What upstream said when the version was brought; "", NULL and 0: not known. */
+typedef struct RecordProof {
+        char sums_sha256[65], signature_sha256[65]; /* of SHA256SUMS and of its signature, as files */
+        char *sums_etag, *signature_etag;
+        uint64_t released_usec, committed_usec;
+} RecordProof;
+
 typedef struct RecordVersion {
         Version *version;
         VersionState state;
@@ -61,6 +88,13 @@ typedef struct RecordVersion {
         bool key_expired;
 
         bool proof_missing; /* the store has lost SHA256SUMS, their signature or the keys: to be fetched again */
+
+        bool withdrawn; /* upstream has withdrawn it since */
+        char *withdrawn_message;
+        bool hidden; /* for that reason VERSION_HELD, until upstream takes it back */
+        RecordDrift *drift;
+        size_t n_drift;
+        RecordProof proof;
 
         char *scan;                /* summary, "not scanned" */
         RecordArtifact *artifacts; /* sorted by platform */
@@ -104,3 +138,10 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret);
 /* What `known` becomes with what was brought for it: described as `brought` is, with the artifacts of both, and published
  * since when it was. */
 int record_version_join(const RecordVersion *known, const RecordVersion *brought, RecordVersion **ret);
+
+const RecordDrift *record_version_find_drift(const RecordVersion *version, const char *kind);
+/* Notes a difference. Returns 1, 0 when just that is noted already, -E2BIG or -ENOMEM. */
+int record_version_set_drift(
+        RecordVersion *version, const char *kind, uint64_t seen_usec, const char *detail);
+/* It is gone again. Returns whether it was noted. */
+bool record_version_clear_drift(RecordVersion *version, const char *kind);

@@ -31,6 +31,8 @@ static void test_settings(void) {
         check_string(defaults->keys[0].url, "https://www.hashicorp.com/.well-known/pgp-key.txt");
         check(defaults->allow_expired_keys && !defaults->allow_weak_hashes);
         check(defaults->workers_parallel >= 1);
+        check(!defaults->policy.has_minimum_release_age && !defaults->policy.prereleases &&
+                !defaults->policy.withdrawn);
 
         empty_directory();
         write_text("set/opendepot.yaml",
@@ -61,7 +63,8 @@ static void test_settings(void) {
                 "  - {namespace: other, fingerprint: c874011f0ab405110d02105534365d9472d7468f, url: "
                 "\"https://k.example.com/get?x=1&y=2\"}\n"
                 "allowExpiredKeys: false\n"
-                "allowWeakHashes: true\n");
+                "allowWeakHashes: true\n"
+                "policy: {minimumReleaseAge: 1d12h, prereleases: false, withdrawn: hide}\n");
         config = load("set", NULL);
         check_config(config, "");
         s = config->settings;
@@ -92,6 +95,10 @@ static void test_settings(void) {
         check_string(s->keys[1].url, "https://k.example.com/get?x=1&y=2");
         check_string(s->keys[2].provider_namespace, "hashicorp");
         check(!s->allow_expired_keys && s->allow_weak_hashes);
+        check(s->policy.has_minimum_release_age);
+        check_int(s->policy.minimum_release_age_usec, USEC_PER_DAY + USEC_PER_DAY / 2);
+        check_int(s->policy.prereleases, PRERELEASES_NEVER);
+        check_int(s->policy.withdrawn, WITHDRAWN_HIDE);
         config = config_free(config);
 
         write_text("set/opendepot.yaml", "keys: [{namespace: hashicorp, fingerprint: "
@@ -118,6 +125,10 @@ static void test_settings_problems(void) {
                 "set/opendepot.yaml:1:64: 'maxArtifactSize' must be between 1M and 1024G, not '1K'\n"
                 "set/opendepot.yaml:1:85: 'maxDocumentSize' must be a size such as 512K, 32M or 4G, not "
                 "'4T'\n");
+        check_settings("policy: {minimumReleaseAge: 367d, prereleases: maybe, withdrawn: drop}\n",
+                "set/opendepot.yaml:1:29: 'minimumReleaseAge' must be between 0 and 366d, not '367d'\n"
+                "set/opendepot.yaml:1:48: 'prereleases' must be true or false, not text\n"
+                "set/opendepot.yaml:1:66: 'withdrawn' must be 'keep' or 'hide', not 'drop'\n");
         check_settings("transfers: {maxArtifactSize: 99999999999999999999G}\n",
                 "set/opendepot.yaml:1:30: 'maxArtifactSize' must be a size such as 512K, 32M or 4G, not "
                 "'99999999999999999999G'\n");
@@ -126,7 +137,7 @@ static void test_settings_problems(void) {
                 "'18446744073709551615G'\n");
         check_settings("workers: {parallel: 4294967297, timeout: 25h}\n",
                 "set/opendepot.yaml:1:21: 'parallel' must be between 1 and 256, not '4294967297'\n"
-                "set/opendepot.yaml:1:42: 'timeout' must be between 1s and 24h, not '25h'\n");
+                "set/opendepot.yaml:1:42: 'timeout' must be between 1s and 1d, not '25h'\n");
         check_settings("upstream: {github: {apiUrl: \"https://token@ghe/\", webUrl: \"https://ghe/?a\"}, "
                        "hashicorp: {apiUrl: \"https://\", releasesUrl: \"https://a:b/\"}}\n",
                 "set/opendepot.yaml:1:29: 'apiUrl' must not hold a user or password\n"
