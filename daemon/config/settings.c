@@ -33,12 +33,6 @@ static bool fingerprint_is_valid(const char *text) {
 
 #define AT(member) .offset = offsetof(Settings, member)
 
-static const SchemaField github_fields[] = {
-        { "apiUrl", schema_base_url, AT(github_api_url) },
-        { "webUrl", schema_base_url, AT(github_web_url) },
-        {},
-};
-
 static const SchemaField hashicorp_fields[] = {
         { "apiUrl", schema_base_url, AT(hashicorp_api_url) },
         { "releasesUrl", schema_base_url, AT(hashicorp_releases_url) },
@@ -46,7 +40,7 @@ static const SchemaField hashicorp_fields[] = {
 };
 
 static const SchemaField upstream_fields[] = {
-        { "github", schema_mapping, .fields = github_fields },
+        { "github", github_settings_decode, AT(github) },
         { "hashicorp", schema_mapping, .fields = hashicorp_fields },
         {},
 };
@@ -274,8 +268,7 @@ int settings_new(Settings **ret) {
                 .module_ratio_max = 200,
                 .allow_expired_keys = true,
         };
-        if (string_assign(&settings->github_api_url, "https://api.github.com") < 0 ||
-                string_assign(&settings->github_web_url, "https://github.com") < 0 ||
+        if (github_settings_init(&settings->github) < 0 ||
                 string_assign(&settings->hashicorp_api_url, "https://api.releases.hashicorp.com") < 0 ||
                 string_assign(&settings->hashicorp_releases_url, "https://releases.hashicorp.com") < 0 ||
                 string_assign(&settings->user_agent, "OpenDepot/" OPENDEPOT_VERSION) < 0 ||
@@ -305,8 +298,7 @@ int settings_decode(const YamlNode *root, Problems *problems, Settings **ret) {
 Settings *settings_free(Settings *settings) {
         if (!settings)
                 return NULL;
-        free(settings->github_api_url);
-        free(settings->github_web_url);
+        github_settings_clear(&settings->github);
         free(settings->hashicorp_api_url);
         free(settings->hashicorp_releases_url);
         free(settings->ca_file);

@@ -1,7 +1,13 @@
 /* opendepot.yaml: what belongs to the host. Every default is here and in opendepot.yaml(5).
  *
  *   upstream:
- *     github: {apiUrl: https://api.github.com, webUrl: https://github.com}
+ *     github:
+ *       apiUrl: https://api.github.com
+ *       webUrl: https://github.com
+ *       tokenCredential: NAME                      or app: {id: ID, installationId: N, privateKeyCredential: NAME}
+ *       budgetReserve: 10                          percent
+ *       namespaces:                                for single registry namespaces
+ *         - {namespace: NAME, apiUrl: …, webUrl: …, tokenCredential: NAME}     or app: {…}
  *     hashicorp: {apiUrl: https://api.releases.hashicorp.com, releasesUrl: https://releases.hashicorp.com}
  *   network: {caFile: /path, userAgent: text, connectTimeout: 30s, stallTimeout: 60s}
  *   transfers: {parallel: 8, parallelPerHost: 8, maxArtifactSize: 4G, maxDocumentSize: 32M}
@@ -21,6 +27,7 @@
 #pragma once
 
 #include "base/util.h"
+#include "config/github-settings.h"
 #include "config/problem.h"
 #include "config/yaml.h"
 #include "model/policy.h"
@@ -34,7 +41,7 @@ typedef struct KeySetting {
 
 typedef struct Settings {
         /* base URLs, without a final slash */
-        char *github_api_url, *github_web_url;
+        GithubSettings github;
         char *hashicorp_api_url, *hashicorp_releases_url;
 
         char *ca_file; /* NULL: the system's */

@@ -6,6 +6,7 @@
 #include "base/background-unlink.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "base/sha256.h"
 #include "fetch/writer.h"
 
@@ -27,6 +28,7 @@ struct Download {
 
         int staging_fd;
         char *url, *name, *part, *meta;
+        char *bearer;                          /* secret */
         char expected_sha256[SHA256_HEX_SIZE]; /* "": unknown */
         uint64_t size_max;
         void (*on_done)(const DownloadReport *report, void *userdata);
@@ -50,6 +52,7 @@ static Download *download_free(Download *download) {
                 download->resume->download = NULL;
         close_fd(download->fd);
         free(download->url);
+        secret_text_free(download->bearer);
         free(download->name);
         free(download->part);
         free(download->meta);
@@ -196,6 +199,7 @@ static void on_transfer_done(const FetchResponse *response, void *userdata) {
         DownloadReport report = {
                 .result = DOWNLOAD_FAILED,
                 .fetch = response->result,
+                .status = response->status,
                 .message = response->error,
                 .not_before_usec = response->not_before_usec,
         };
@@ -397,6 +401,7 @@ static int download_begin(Download *download) {
         return fetcher_start(download->fetcher,
                 &(FetchRequest) {
                         .url = download->url,
+                        .bearer = download->bearer,
                         .size_max = download->size_max,
                         .bulk = true,
                         .sink = &download_sink,
@@ -426,6 +431,8 @@ int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *re
                         request->expected_sha256);
 
         r = string_assign(&download->url, request->url);
+        if (r >= 0)
+                r = string_assign(&download->bearer, request->bearer);
         if (r >= 0)
                 r = string_assign(&download->name, request->name);
         text_set(&download->part, "%s.part", request->name);

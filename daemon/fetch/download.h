@@ -23,6 +23,7 @@ typedef enum DownloadResult {
 typedef struct DownloadReport {
         DownloadResult result;
         FetchResult fetch;        /* of DOWNLOAD_FAILED */
+        long status;              /* of HTTP, of DOWNLOAD_FAILED; 0: no answer */
         int error;                /* of DOWNLOAD_LOCAL */
         const char *message;      /* for people; NULL when DOWNLOAD_OK */
         uint64_t not_before_usec; /* realtime; 0: nothing known */
@@ -33,6 +34,7 @@ typedef struct DownloadReport {
 
 typedef struct DownloadRequest {
         const char *url;
+        const char *bearer;          /* see FetchRequest; NULL: none */
         int staging_fd;              /* directory, borrowed for as long as the download lives */
         const char *name;            /* of the file that is left there */
         const char *expected_sha256; /* NULL: unknown; then nothing is continued */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "fetch/response.h"
 #include "fetch/writer.h"
 
@@ -34,6 +35,8 @@ struct Transfer {
         TransferState state;
 
         char *url, *accept, *etag, *host;
+        char *bearer; /* secret */
+        char *request_body;
         uint64_t size_max;
         bool bulk, serial;
         const FetchSink *sink;
@@ -128,6 +131,8 @@ static Transfer *transfer_free(Transfer *transfer) {
         free(transfer->accept);
         free(transfer->etag);
         free(transfer->host);
+        secret_text_free(transfer->bearer);
+        free(transfer->request_body);
         free(transfer);
         return NULL;
 }
@@ -202,6 +207,10 @@ int fetcher_start(Fetcher *fetcher, const FetchRequest *request, Transfer **ret)
                 r = string_assign(&transfer->accept, request->accept);
         if (r >= 0)
                 r = string_assign(&transfer->etag, request->etag);
+        if (r >= 0)
+                r = string_assign(&transfer->bearer, request->bearer);
+        if (r >= 0)
+                r = string_assign(&transfer->request_body, request->body);
         if (r < 0) {
                 transfer_free(transfer);
                 return r;
@@ -232,12 +241,10 @@ static int transfer_begin_body(Transfer *transfer) {
 
 static size_t on_body(char *data, size_t one, size_t size, void *userdata) {
         Transfer *transfer = userdata;
-        long status = 0;
         int r = 0;
 
         (void) one;
-        (void) curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (status != 200 && status != 206) {
+        if (!response_is_good(response_status(transfer->easy))) {
                 /* The start of an error's body says what kind of error it is. */
                 size_t room = ERROR_BODY_MAX - MIN_OF(transfer->body.size, ERROR_BODY_MAX);
 
@@ -295,6 +302,8 @@ static int transfer_prepare(Transfer *transfer, const char *if_range) {
                 r = add_header(transfer, "Accept", transfer->accept);
         if (r >= 0 && transfer->etag)
                 r = add_header(transfer, "If-None-Match", transfer->etag);
+        if (r >= 0 && transfer->request_body)
+                r = add_header(transfer, "Content-Type", "application/json");
         if (r >= 0 && transfer->offset > 0) {
                 char range[32];
 
@@ -315,7 +324,7 @@ static int transfer_prepare(Transfer *transfer, const char *if_range) {
         SET(CURLOPT_URL, transfer->url);
         SET(CURLOPT_PROTOCOLS_STR, protocols);
         SET(CURLOPT_REDIR_PROTOCOLS_STR, protocols);
-        SET(CURLOPT_FOLLOWLOCATION, 1L);
+        SET(CURLOPT_FOLLOWLOCATION, transfer->request_body ? 0L : 1L);
         SET(CURLOPT_MAXREDIRS, REDIRECTS_MAX);
         SET(CURLOPT_HTTPHEADER, transfer->headers);
         SET(CURLOPT_USERAGENT, fetcher->options.user_agent);
@@ -331,6 +340,17 @@ static int transfer_prepare(Transfer *transfer, const char *if_range) {
         SET(CURLOPT_WRITEDATA, transfer);
         SET(CURLOPT_PRIVATE, transfer);
         SET(CURLOPT_PATH_AS_IS, 1L);
+        /* As a credential of libcurl, not as a header: it does not follow a redirect to another host, port or scheme. */
+        SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
+        if (transfer->bearer) {
+                SET(CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+                SET(CURLOPT_XOAUTH2_BEARER, transfer->bearer);
+        }
+        if (transfer->request_body) {
+                SET(CURLOPT_POST, 1L);
+                SET(CURLOPT_POSTFIELDSIZE, (long) strlen(transfer->request_body));
+                SET(CURLOPT_POSTFIELDS, transfer->request_body);
+        }
         if (!transfer->bulk)
                 SET(CURLOPT_ACCEPT_ENCODING, "");
         if (fetcher->options.ca_file)
@@ -434,13 +454,9 @@ static void transfer_complete(Transfer *transfer, CURLcode code) {
         FetchResponse response = {};
 
         /* An empty body has called nobody. */
-        if (code == CURLE_OK && !transfer->started) {
-                long status = 0;
-
-                (void) curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-                if ((status == 200 || status == 206) && transfer_begin_body(transfer) < 0)
-                        transfer->sink_failed = !transfer->too_large;
-        }
+        if (code == CURLE_OK && !transfer->started && response_is_good(response_status(transfer->easy)) &&
+                transfer_begin_body(transfer) < 0)
+                transfer->sink_failed = !transfer->too_large;
 
         response.status = response_status(transfer->easy);
         if (transfer->too_large) {

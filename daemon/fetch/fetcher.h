@@ -30,7 +30,8 @@ typedef struct FetchResponse {
         const char *etag;  /* NULL: none */
         const char *link;  /* Link header, NULL: none */
         uint64_t not_before_usec; /* realtime; 0: nothing known */
-        Buffer *body;             /* without a sink */
+        uint64_t date_usec;       /* the server's clock when it answered, realtime; 0: unknown */
+        Buffer *body;             /* without a sink; of an error, its beginning */
 } FetchResponse;
 
 /* What is known when the headers of a good answer are in. */
@@ -59,8 +60,11 @@ typedef struct FetchRequest {
         const char *accept; /* NULL: anything */
         const char *etag;   /* If-None-Match; NULL: unconditional */
         uint64_t size_max;
-        bool bulk;             /* an artifact: waits behind documents */
-        bool serial;           /* never two such at once to one host */
+        bool bulk;   /* an artifact: waits behind documents */
+        bool serial; /* never two such at once to one host */
+        const char
+                *bearer;  /* credential (RFC 6750), sent to the host of `url` and to no other; NULL: none */
+        const char *body; /* sent with POST, JSON, no redirect is followed; NULL: GET */
         const FetchSink *sink; /* NULL: to memory */
         void (*on_done)(const FetchResponse *response, void *userdata);
         void *userdata;

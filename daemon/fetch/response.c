@@ -17,6 +17,10 @@ long response_status(CURL *easy) {
         return status;
 }
 
+bool response_is_good(long status) {
+        return status == 200 || status == 201 || status == 206;
+}
+
 static const char *get_header(CURL *easy, const char *name) {
         struct curl_header *header;
 
@@ -120,7 +124,7 @@ static uint64_t limited_until(CURL *easy, long status, const Buffer *body) {
 }
 
 static FetchResult judge_status(long status, uint64_t not_before_usec) {
-        if (status == 200 || status == 206)
+        if (response_is_good(status))
                 return FETCH_OK;
         if (status == 304)
                 return FETCH_NOT_MODIFIED;
@@ -131,12 +135,34 @@ static FetchResult judge_status(long status, uint64_t not_before_usec) {
         return not_before_usec > 0 ? FETCH_RATE_LIMITED : FETCH_REFUSED;
 }
 
-void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buffer *body,
-        FetchResponse *response, char **ret_error) {
-        const char *url = "";
-        long status = response_status(easy);
+static uint64_t response_date(CURL *easy) {
+        const char *text = get_header(easy, "Date");
+        time_t date = text ? curl_getdate(text, NULL) : -1;
+
+        return date > 0 ? (uint64_t) date * USEC_PER_SEC : 0;
+}
+
+/* Where it was answered, for people. The query of an address that a server led to may be a key to what is there. */
+static char *shown_url(CURL *easy) {
+        const char *url = NULL;
+        long n_redirects = 0;
+        char *shown;
 
         (void) curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
+        (void) curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &n_redirects);
+        shown = strdup(strempty(url));
+        if (shown && n_redirects > 0)
+                shown[strcspn(shown, "?#")] = '\0';
+        return shown;
+}
+
+void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buffer *body,
+        FetchResponse *response, char **ret_error) {
+        _cleanup_free_ char *shown = shown_url(easy);
+        const char *url = strempty(shown);
+        long status = response_status(easy);
+
+        response->date_usec = response_date(easy);
         response->etag = get_header(easy, "ETag");
         response->link = get_header(easy, "Link");
 

@@ -6,11 +6,13 @@
 #include "fetch/fetcher.h"
 
 long response_status(CURL *easy);
+/* The body is what was asked for. */
+bool response_is_good(long status);
 
 /* From the headers of a 200 or 206. Returns -EBADMSG when a 206 does not start at `offset`, the byte asked for. */
 int response_start(CURL *easy, uint64_t offset, FetchStart *ret);
 
-/* Fills result, etag, link and not_before_usec of *response (whose strings live as long as the handle), and the error. */
+/* Fills result, etag, link, date_usec and not_before_usec of *response (whose strings live as long as the handle), and the error. */
 void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buffer *body,
         FetchResponse *response, char **ret_error);
 

@@ -7,6 +7,7 @@
 #include "config/settings.h"
 #include "fetch/fetcher.h"
 #include "job/package.h"
+#include "source/access.h"
 #include "source/cache.h"
 #include "verify/keys.h"
 #include "worker/worker.h"
@@ -34,6 +35,7 @@ typedef struct JobContext {
         Fetcher *fetcher;
         WorkerPool *workers;
         ListingCache *listings;
+        Accesses *accesses;
         Keys *keys;
         const Settings *settings;
         void (*on_event)(const JobEvent *event, void *userdata);

@@ -91,19 +91,19 @@ static bool times_differ(uint64_t a, uint64_t b) {
 
 /* Another time than when it was brought is another release, or another commit, under the same tag. */
 static int mark_moved(const Package *package, RecordVersion *version, const Release *release) {
-        const RecordProof *proof = &version->proof;
+        const RecordRelease *known = &version->upstream;
         char before[CLOCK_TEXT_SIZE], after[CLOCK_TEXT_SIZE];
         _cleanup_free_ char *detail = NULL;
 
         if (!release)
                 return 0;
-        if (times_differ(proof->committed_usec, release->committed_usec)) {
-                clock_format(proof->committed_usec, before);
+        if (times_differ(known->committed_usec, release->committed_usec)) {
+                clock_format(known->committed_usec, before);
                 clock_format(release->committed_usec, after);
                 text_set(&detail, "the commit of tag %s is of %s, was of %s", strempty(release->tag), after,
                         before);
-        } else if (times_differ(proof->released_usec, release->created_usec)) {
-                clock_format(proof->released_usec, before);
+        } else if (times_differ(known->released_usec, release->created_usec)) {
+                clock_format(known->released_usec, before);
                 clock_format(release->created_usec, after);
                 text_set(&detail, "released anew: %s, was %s", after, before);
         } else

@@ -17,6 +17,8 @@ typedef struct ModuleTask {
         VersionTask base;
         char *file;                        /* name in the package's directory */
         char *archive, *repacked, *readme; /* names in the staging directory */
+        Access *access;
+        AccessWait *wait; /* for the credential of the download */
         Download *download;
         WorkerJob *job;
 } ModuleTask;
@@ -48,8 +50,8 @@ static int describe_version(ModuleTask *task, const WorkerReport *report) {
         base->yield.immutable = base->item->entry->immutable;
         version->state = VERSION_PUBLISHED;
         version->published_usec = clock_realtime_usec();
-        version->proof.released_usec = base->item->release->created_usec;
-        version->proof.committed_usec = base->item->release->committed_usec;
+        version->upstream.released_usec = base->item->release->created_usec;
+        version->upstream.committed_usec = base->item->release->committed_usec;
         memcpy(artifact.sha256, report->sha256, sizeof(artifact.sha256));
         (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", report->h1);
         r = string_assign(&version->tag, base->item->release->tag);
@@ -137,6 +139,16 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
         int r;
 
         task->download = NULL;
+        if (report->result == DOWNLOAD_FAILED && report->status == 401 &&
+                access_is_authenticated(task->access)) {
+                bool again = access_reject(task->access, base->package->source.owner);
+
+                version_task_fail(base, !again, report->not_before_usec,
+                        "%s: the credential (%s) is wrong, has expired or was revoked",
+                        strempty(report->message), access_name(task->access));
+                version_task_finish(base);
+                return;
+        }
         if (report->result != DOWNLOAD_OK) {
                 version_task_fail(base,
                         report->result == DOWNLOAD_FAILED &&
@@ -152,18 +164,61 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
                 module_task_fail(task, r);
 }
 
+/* The archive of a private repository is where the interface leads to; what everybody may have costs no budget. */
+static int start_download(ModuleTask *task, const char *bearer) {
+        const VersionTask *base = &task->base;
+        const Source *source = &base->package->source;
+        const char *tag = base->item->release->tag;
+        _cleanup_free_ char *url = access_is_authenticated(task->access)
+                                           ? github_tarball_url(access_api_url(task->access), source->owner,
+                                                     source->repository, tag)
+                                           : github_archive_url(access_web_url(task->access), source->owner,
+                                                     source->repository, tag);
+
+        if (!url)
+                return -ENOMEM;
+        return download_start(base->context->fetcher, base->context->offload,
+                &(DownloadRequest) {
+                        .url = url,
+                        .bearer = bearer,
+                        .staging_fd = staging_fd(task),
+                        .name = task->archive,
+                        .size_max = base->context->settings->artifact_size_max,
+                        .on_done = on_downloaded,
+                        .userdata = task,
+                },
+                &task->download);
+}
+
+static void on_access(const AccessAnswer *answer, void *userdata) {
+        ModuleTask *task = userdata;
+        int r;
+
+        task->wait = NULL;
+        if (answer->result != FETCH_OK) {
+                version_task_fail(&task->base, answer->result == FETCH_REFUSED, answer->not_before_usec,
+                        "%s", strempty(answer->error));
+                version_task_finish(&task->base);
+                return;
+        }
+        r = start_download(task, answer->bearer);
+        if (r < 0)
+                module_task_fail(task, r);
+}
+
 static int module_task_start(VersionTask *base) {
         ModuleTask *task = (ModuleTask *) base;
         const Package *package = base->package;
-        _cleanup_free_ char *url = NULL, *key = NULL;
+        _cleanup_free_ char *key = NULL;
         char name[SHA256_HEX_SIZE];
+        AccessAnswer answer;
         int r;
 
-        url = github_archive_url(base->context->settings->github_web_url, package->source.owner,
-                package->source.repository, base->item->release->tag);
+        task->access =
+                accesses_find(base->context->accesses, package->registry_namespace, package->authenticated);
         text_set(&task->file, "%s.%s", base->item->version,
                 file_format_suffix(base->item->entry->file_format));
-        if (!url || !task->file)
+        if (!task->file)
                 return -ENOMEM;
         /* Said here, as it would spoil everything else that is committed with it. */
         if (strlen(base->item->version) > NAME_LENGTH_MAX - strlen(README_SUFFIX)) {
@@ -182,22 +237,15 @@ static int module_task_start(VersionTask *base) {
                 return -ENOMEM;
 
         version_task_set_state(base, VERSION_FETCHING);
-        r = download_start(base->context->fetcher, base->context->offload,
-                &(DownloadRequest) {
-                        .url = url,
-                        .staging_fd = staging_fd(task),
-                        .name = task->archive,
-                        .size_max = base->context->settings->artifact_size_max,
-                        .on_done = on_downloaded,
-                        .userdata = task,
-                },
-                &task->download);
-        return r;
+        r = access_ask(task->access, package->source.owner, package->source.repository, on_access, task,
+                &task->wait, &answer);
+        return r > 0 ? start_download(task, answer.bearer) : r;
 }
 
 static void module_task_clear(VersionTask *base) {
         ModuleTask *task = (ModuleTask *) base;
 
+        access_wait_cancel(task->wait);
         download_cancel(task->download);
         if (task->job) {
                 remove_staged(task, task->archive);

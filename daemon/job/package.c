@@ -28,30 +28,44 @@ const char *package_state_to_string(PackageState state) {
 
 /* Identity */
 
+/* "host[:port]" of a web address that is not the one of all other namespaces. */
+static int set_host(Source *source, const char *web_url, const Settings *settings) {
+        const char *host = strstr(web_url, "://");
+
+        if (streq(web_url, settings->github.common.web_url) || !host)
+                return 0;
+        source->host = strdup(host + strlen("://"));
+        return source->host ? 0 : -ENOMEM;
+}
+
 static int set_module(
         Package *package, const Depot *depot, const DepotEntry *entry, const Settings *settings) {
-        int r = 0;
+        const char *web_url = github_settings_find(&settings->github, depot->registry_namespace)->web_url;
+        int r;
 
         package->name = package_name(PACKAGE_MODULE, depot->registry_namespace, entry->name, entry->system);
         package->directory = package_directory(
                 PACKAGE_MODULE, NULL, depot->registry_namespace, entry->name, entry->system);
         package->source.kind = SOURCE_GITHUB;
+        package->authenticated = entry->use_authenticated_client;
+        r = string_assign(&package->registry_namespace, depot->registry_namespace);
+        if (r >= 0)
+                r = set_host(&package->source, web_url, settings);
+        if (r < 0)
+                return r;
         if (!entry->repo_url) {
                 r = string_assign(&package->source.owner, entry->repo_owner);
                 if (r >= 0)
                         r = string_assign(&package->source.repository, entry->name);
         } else {
-                r = github_parse_repository_url(entry->repo_url, settings->github_web_url,
-                        &package->source.owner, &package->source.repository);
+                r = github_parse_repository_url(
+                        entry->repo_url, web_url, &package->source.owner, &package->source.repository);
                 if (r == -EXDEV || r == -EINVAL) {
                         text_set(&package->problem, "repoUrl %s is not a repository below %s",
-                                entry->repo_url, settings->github_web_url);
+                                entry->repo_url, web_url);
                         r = 0;
                 }
         }
-        if (entry->use_authenticated_client && !package->problem)
-                text_set(&package->problem, "githubClientConfig.useAuthenticatedClient: this version asks "
-                                            "GitHub without credentials only");
         return r;
 }
 
@@ -134,6 +148,7 @@ Package *package_free(Package *package) {
         free(package->directory);
         free(package->leaf);
         free(package->provider_namespace);
+        free(package->registry_namespace);
         source_clear(&package->source);
         free(package->source_name);
         free(package->problem);
@@ -177,6 +192,12 @@ int package_join(
 
         if (package->n_wants > 0 && disagree(package, depot, entry, other, ret_error))
                 return -EEXIST;
+        /* Who may see more sees all that the others see. */
+        if (other->authenticated && !package->authenticated) {
+                package->authenticated = true;
+                if (!package->problem && string_assign(&package->problem, other->problem) < 0)
+                        return -ENOMEM;
+        }
         r = LIST_APPEND(package->wants, package->n_wants, want);
         if (r >= 0)
                 depot_ref(depot);
@@ -333,8 +354,9 @@ const char *package_latest(const Package *package) {
 }
 
 const char *package_api_url(const Package *package, const Settings *settings) {
-        return package->source.kind == SOURCE_GITHUB ? settings->github_api_url
-                                                     : settings->hashicorp_api_url;
+        return package->source.kind == SOURCE_GITHUB
+                       ? github_settings_find(&settings->github, package->registry_namespace)->api_url
+                       : settings->hashicorp_api_url;
 }
 
 void package_set_revision(Package *package, const char *revision) {

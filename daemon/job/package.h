@@ -51,6 +51,8 @@ struct Package {
         char *directory; /* in the store */
         char *leaf;      /* module: repository name; provider: type */
         char *provider_namespace;
+        char *registry_namespace; /* of a module */
+        bool authenticated; /* GitHub is asked with the credentials of the namespace: one of the wants says so */
         Source source;
         char *source_name;
         PackageWant *wants;

@@ -282,8 +282,8 @@ static int describe_version(ProviderTask *task, const WorkerReport *report) {
         version->hash_algorithm = report->hash_algorithm;
         version->key_expired = report->key_expired;
         version->published_usec = clock_realtime_usec();
-        version->proof.released_usec = base->item->release->created_usec;
-        version->proof.committed_usec = base->item->release->committed_usec;
+        version->upstream.released_usec = base->item->release->created_usec;
+        version->upstream.committed_usec = base->item->release->committed_usec;
         r = string_assign(&version->tag, base->item->release->tag);
         if (r >= 0)
                 r = string_assign(&version->key_fingerprint, report->primary_fingerprint);

@@ -680,6 +680,7 @@ static void on_listed(ListingResult *result, void *userdata) {
 static void discover(Reconcile *reconcile) {
         const JobContext *context = reconcile->context;
         const Package *package = reconcile->package;
+        Access *access = NULL;
         int r;
 
         if (reconcile->mode == RECONCILE_CHECK) {
@@ -689,10 +690,14 @@ static void discover(Reconcile *reconcile) {
         set_state(reconcile, PACKAGE_DISCOVERING, NULL);
         if (reconcile->force && package->kind == PACKAGE_PROVIDER)
                 keys_ask_again(context->keys, package->provider_namespace);
+        if (package->source.kind == SOURCE_GITHUB)
+                access = accesses_find(
+                        context->accesses, package->registry_namespace, package->authenticated);
         r = listing_start(context->fetcher, context->listings,
                 &(ListingRequest) {
                         .source = &package->source,
                         .api_url = package_api_url(package, context->settings),
+                        .access = access,
                         .page_size_max = context->settings->document_size_max,
                         .unconditional = reconcile->force,
                         .done = on_listed,

@@ -143,6 +143,16 @@ static int find_or_open_store(Manager *manager, const DepotEntry *entry, Package
         return 0;
 }
 
+/* Without the credentials that it is to be asked for with, a package cannot be had. */
+static int check_access(const Manager *manager, Package *package) {
+        const Access *access;
+
+        if (!package->authenticated || package->problem)
+                return 0;
+        access = accesses_find(manager->accesses, package->registry_namespace, true);
+        return string_assign(&package->problem, access_problem(access));
+}
+
 static int add_entry(
         Manager *manager, Depot *depot, const DepotEntry *entry, Package ***packages, size_t *n_packages) {
         _cleanup_(package_freep) Package *package = NULL;
@@ -151,6 +161,9 @@ static int add_entry(
         int r;
 
         r = package_new(depot, entry, manager->config->settings, manager->store_directory, &package);
+        if (r < 0)
+                return r;
+        r = check_access(manager, package);
         if (r < 0)
                 return r;
         existing = find_package(*packages, *n_packages, package);

@@ -19,6 +19,7 @@ struct Manager {
         Fetcher *fetcher;
         WorkerPool *workers;
         ListingCache *listings;
+        Accesses *accesses;
         Keys *keys;
 
         Store **stores;

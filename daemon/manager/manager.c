@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/message-id.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "manager/manager-private.h"
 #include "manager/request.h"
@@ -103,8 +104,18 @@ static WorkerLimits worker_limits(const Settings *settings) {
         };
 }
 
-/* What a reload may change underneath the jobs, none of which may be running. */
-static int apply_settings(Manager *manager, const Settings *settings) {
+static int load_accesses(const Manager *manager, const Settings *settings, Accesses **ret) {
+        _cleanup_close_ int credentials_fd = secret_open_directory();
+
+        if (credentials_fd < 0 && credentials_fd != -ENOENT)
+                log_warning("Cannot open $CREDENTIALS_DIRECTORY: %s", strerror(-credentials_fd));
+        return accesses_new(
+                manager->event, manager->fetcher, manager->offload, &settings->github, credentials_fd, ret);
+}
+
+/* What a reload may change underneath the jobs, none of which may be running. `accesses` is handed over. */
+static int apply_settings(Manager *manager, const Settings *settings, Accesses *new_accesses) {
+        _cleanup_(accesses_freep) Accesses *accesses = new_accesses;
         FetcherOptions options = fetcher_options(settings);
         WorkerLimits limits = worker_limits(settings);
         _cleanup_(keys_freep) Keys *keys = NULL;
@@ -131,10 +142,13 @@ static int apply_settings(Manager *manager, const Settings *settings) {
         worker_pool_set_limits(manager->workers, &limits);
         keys_free(manager->keys);
         manager->keys = TAKE_PTR(keys);
+        accesses_free(manager->accesses);
+        manager->accesses = TAKE_PTR(accesses);
         free(manager->store_directory);
         manager->store_directory = directory;
         manager->context.settings = settings;
         manager->context.keys = manager->keys;
+        manager->context.accesses = manager->accesses;
         return 0;
 }
 
@@ -144,6 +158,7 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
         FetcherOptions fetcher = fetcher_options(settings);
         WorkerLimits limits = worker_limits(settings);
         _cleanup_close_ int listings_fd = -EBADF;
+        Accesses *accesses;
         int r;
 
         listings_fd = fs_open_directory(manager->state_fd, "listings", true);
@@ -172,7 +187,8 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
                 .on_event = on_job_event,
                 .userdata = manager,
         };
-        return apply_settings(manager, settings);
+        r = load_accesses(manager, settings, &accesses);
+        return r < 0 ? r : apply_settings(manager, settings, accesses);
 }
 
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
@@ -272,6 +288,7 @@ Manager *manager_free(Manager *manager) {
         free(manager->runners);
         worker_pool_free(manager->workers);
         keys_free(manager->keys);
+        accesses_free(manager->accesses);
         fetcher_free(manager->fetcher);
         listing_cache_free(manager->listings);
         for (size_t i = 0; i < manager->n_stores; i++)
@@ -291,6 +308,7 @@ Manager *manager_free(Manager *manager) {
 
 /* Returns 1 if they have changed. */
 static int swap_settings(Manager *manager, Config *config) {
+        _cleanup_(accesses_freep) Accesses *accesses = NULL;
         int r;
 
         if (!config->settings) {
@@ -298,7 +316,11 @@ static int swap_settings(Manager *manager, Config *config) {
                 config->settings = TAKE_PTR(manager->config->settings);
                 return 0;
         }
-        if (streq(config->settings->digest, manager->config->settings->digest)) {
+        r = load_accesses(manager, config->settings, &accesses);
+        if (r < 0)
+                return r;
+        if (streq(config->settings->digest, manager->config->settings->digest) &&
+                accesses_are_equal(accesses, manager->accesses)) {
                 settings_free(config->settings);
                 config->settings = TAKE_PTR(manager->config->settings);
                 return 0;
@@ -307,10 +329,10 @@ static int swap_settings(Manager *manager, Config *config) {
                 runner_interrupt(manager->runners[i]);
                 manager->runners[i]->package->checked = false;
         }
-        r = apply_settings(manager, config->settings);
+        r = apply_settings(manager, config->settings, TAKE_PTR(accesses));
         if (r < 0)
                 return r;
-        log_notice("The settings have changed; what was under way begins anew");
+        log_notice("The settings or credentials have changed; what was under way begins anew");
         return 1;
 }
 

@@ -13,10 +13,10 @@ int record_set_time(json_object *object, const char *key, uint64_t usec);
 /* What may stand in a message or a header: a line of printable ASCII. */
 bool record_line_is_valid(const char *line);
 
-/* record-upstream.c: the members "withdrawn", "drift" and "proof" of a version. */
+/* record-upstream.c: the members "withdrawn", "drift" and "upstream" of a version. */
 int record_upstream_parse(const Place *place, RecordVersion *version);
 int record_upstream_format(json_object *object, const RecordVersion *version);
 int record_upstream_copy(RecordVersion *to, const RecordVersion *from);
 /* What was brought last is what upstream is compared with from now on. */
-int record_upstream_join(RecordVersion *to, const RecordVersion *brought);
+void record_upstream_join(RecordVersion *to, const RecordVersion *brought);
 void record_upstream_clear(RecordVersion *version);

@@ -1,7 +1,6 @@
 /* What upstream has said of a version since it was published: that it is withdrawn, and how it differs from what was. */
 
 #include "base/list.h"
-#include "base/sha256.h"
 #include "model/record-private.h"
 
 /* A difference is noted once for each of its kinds; more than there are come from a newer version. */
@@ -9,8 +8,7 @@
 
 static char *const withdrawn_members[] = { "message", "hidden", NULL };
 static char *const drift_members[] = { "kind", "seenAt", "detail", NULL };
-static char *const proof_members[] = { "sums", "sumsETag", "signature", "signatureETag", "releasedAt",
-        "committedAt", NULL };
+static char *const release_members[] = { "releasedAt", "committedAt", NULL };
 
 static void drift_clear(RecordDrift *drift) {
         free(drift->kind);
@@ -21,8 +19,6 @@ static void drift_clear(RecordDrift *drift) {
 
 void record_upstream_clear(RecordVersion *version) {
         free(version->withdrawn_message);
-        free(version->proof.sums_etag);
-        free(version->proof.signature_etag);
         for (size_t i = 0; i < version->n_drift; i++)
                 drift_clear(&version->drift[i]);
         free(version->drift);
@@ -71,24 +67,8 @@ bool record_version_clear_drift(RecordVersion *version, const char *kind) {
         return true;
 }
 
-static int copy_proof(RecordProof *to, const RecordProof *from) {
-        RecordProof copy = *from;
-
-        copy.sums_etag = copy.signature_etag = NULL;
-        if (string_assign(&copy.sums_etag, from->sums_etag) < 0 ||
-                string_assign(&copy.signature_etag, from->signature_etag) < 0) {
-                free(copy.sums_etag);
-                free(copy.signature_etag);
-                return -ENOMEM;
-        }
-        free(to->sums_etag);
-        free(to->signature_etag);
-        *to = copy;
-        return 0;
-}
-
-int record_upstream_join(RecordVersion *to, const RecordVersion *brought) {
-        return copy_proof(&to->proof, &brought->proof);
+void record_upstream_join(RecordVersion *to, const RecordVersion *brought) {
+        to->upstream = brought->upstream;
 }
 
 int record_upstream_copy(RecordVersion *to, const RecordVersion *from) {
@@ -96,9 +76,8 @@ int record_upstream_copy(RecordVersion *to, const RecordVersion *from) {
 
         to->withdrawn = from->withdrawn;
         to->hidden = from->hidden;
+        to->upstream = from->upstream;
         r = string_assign(&to->withdrawn_message, from->withdrawn_message);
-        if (r >= 0)
-                r = copy_proof(&to->proof, &from->proof);
         for (size_t i = 0; i < from->n_drift && r >= 0; i++) {
                 const RecordDrift *drift = &from->drift[i];
 
@@ -171,41 +150,20 @@ static int parse_drift(const Place *place, RecordVersion *version) {
         return 0;
 }
 
-static int parse_digest(const Place *place, const char *key, char ret[static SHA256_HEX_SIZE]) {
-        const char *text;
-        int r = place_string(place, key, PLACE_OPTIONAL, &text);
-
-        if (r <= 0)
-                return r;
-        if (!sha256_hex_is_valid(text))
-                return place_refuse_text(place, key, text, "is not a SHA-256 digest");
-        memcpy(ret, text, SHA256_HEX_SIZE);
-        return 0;
-}
-
-static int parse_proof(const Place *place, RecordVersion *version) {
-        RecordProof *proof = &version->proof;
+static int parse_release(const Place *place, RecordVersion *version) {
+        RecordRelease *known = &version->upstream;
         Place object;
         int r;
 
         r = place_member(place, "upstream", json_type_object, PLACE_OPTIONAL, &object);
         if (r <= 0)
                 return r;
-        r = parse_digest(&object, "sums", proof->sums_sha256);
+        r = place_time(&object, "releasedAt", PLACE_OPTIONAL, &known->released_usec);
         if (r >= 0)
-                r = place_copy(&object, "sumsETag", PLACE_OPTIONAL, record_line_is_valid, "an entity tag",
-                        &proof->sums_etag);
-        if (r >= 0)
-                r = parse_digest(&object, "signature", proof->signature_sha256);
-        if (r >= 0)
-                r = place_copy(&object, "signatureETag", PLACE_OPTIONAL, record_line_is_valid,
-                        "an entity tag", &proof->signature_etag);
-        if (r >= 0)
-                r = place_time(&object, "releasedAt", PLACE_OPTIONAL, &proof->released_usec);
-        if (r >= 0)
-                r = place_time(&object, "committedAt", PLACE_OPTIONAL, &proof->committed_usec);
+                r = place_time(&object, "committedAt", PLACE_OPTIONAL, &known->committed_usec);
         return r < 0 ? r
-                     : record_keep_unknown_below(&version->unknown, "upstream", object.value, proof_members);
+                     : record_keep_unknown_below(
+                               &version->unknown, "upstream", object.value, release_members);
 }
 
 int record_upstream_parse(const Place *place, RecordVersion *version) {
@@ -213,7 +171,7 @@ int record_upstream_parse(const Place *place, RecordVersion *version) {
 
         if (r >= 0)
                 r = parse_drift(place, version);
-        return r < 0 ? r : parse_proof(place, version);
+        return r < 0 ? r : parse_release(place, version);
 }
 
 static int format_withdrawn(json_object *object, const RecordVersion *version) {
@@ -262,28 +220,19 @@ static int format_drift(json_object *object, const RecordVersion *version) {
         return json_set(object, "drift", TAKE_PTR(array));
 }
 
-static int format_proof(json_object *object, const RecordVersion *version) {
-        const RecordProof *proof = &version->proof;
+static int format_release(json_object *object, const RecordVersion *version) {
+        const RecordRelease *known = &version->upstream;
         json_object *unknown = record_unknown_below(version->unknown, "upstream");
         _cleanup_(json_unrefp) json_object *upstream = json_object_new_object();
         int r;
 
         if (!upstream)
                 return -ENOMEM;
-        r = json_set_string(upstream, "sums", proof->sums_sha256[0] ? proof->sums_sha256 : NULL);
+        r = record_set_time(upstream, "releasedAt", known->released_usec);
         if (r >= 0)
-                r = json_set_string(upstream, "sumsETag", proof->sums_etag);
+                r = record_set_time(upstream, "committedAt", known->committed_usec);
         if (r >= 0)
-                r = json_set_string(
-                        upstream, "signature", proof->signature_sha256[0] ? proof->signature_sha256 : NULL);
-        if (r >= 0)
-                r = json_set_string(upstream, "signatureETag", proof->signature_etag);
-        if (r >= 0)
-                r = record_set_time(upstream, "releasedAt", proof->released_usec);
-        if (r >= 0)
-                r = record_set_time(upstream, "committedAt", proof->committed_usec);
-        if (r >= 0)
-                r = record_add_unknown(upstream, unknown, proof_members);
+                r = record_add_unknown(upstream, unknown, release_members);
         if (r < 0 || json_object_object_length(upstream) == 0)
                 return r;
         return json_set(object, "upstream", TAKE_PTR(upstream));
@@ -294,5 +243,5 @@ int record_upstream_format(json_object *object, const RecordVersion *version) {
 
         if (r >= 0)
                 r = format_drift(object, version);
-        return r < 0 ? r : format_proof(object, version);
+        return r < 0 ? r : format_release(object, version);
 }

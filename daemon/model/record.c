@@ -293,8 +293,7 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
         joined->key_expired = brought->key_expired;
         joined->proof_missing = brought->proof_missing;
         joined->hidden = joined->hidden && joined->state == VERSION_HELD;
-        if (record_upstream_join(joined, brought) < 0)
-                return -ENOMEM;
+        record_upstream_join(joined, brought);
         if (string_assign(&joined->reason, brought->reason) < 0 ||
                 string_assign(&joined->tag, brought->tag) < 0 ||
                 string_assign(&joined->commit, brought->commit) < 0 ||

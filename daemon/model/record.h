@@ -12,8 +12,7 @@
  *
  * What upstream has said since: "withdrawn": {"message": "…", "hidden": true} (hidden: held because of it), and "drift":
  * [{"kind": "vanished", "seenAt": "…Z", "detail": "…"}], each difference once as long as it lasts. What it said when the
- * version was brought, for comparing: "upstream": {"sums": SHA-256 of SHA256SUMS, "sumsETag", "signature",
- * "signatureETag", "releasedAt", "committedAt"}.
+ * version was brought, for comparing: "upstream": {"releasedAt", "committedAt"}.
  *
  * Members that are not known (written by a newer version) are kept as they are when the record is written again. */
 #pragma once
@@ -55,11 +54,8 @@ typedef struct RecordArtifact {
 } RecordArtifact;
 
 /* How upstream differs from what was published; the published bytes stay. */
-#define DRIFT_VANISHED "vanished"   /* the listing has the version no more */
-#define DRIFT_TAG "tag"             /* the tag, or the release, is not the one that it was */
-#define DRIFT_CHECKSUM "checksum"   /* SHA256SUMS lists another digest for a published file */
-#define DRIFT_SUMS "sums"           /* SHA256SUMS has changed, but for no published file; or is gone */
-#define DRIFT_SIGNATURE "signature" /* SHA256SUMS was signed anew */
+#define DRIFT_VANISHED "vanished" /* the listing has the version no more */
+#define DRIFT_TAG "tag"           /* the tag, or the release, is not the one that it was */
 
 typedef struct RecordDrift {
         char *kind;         /* one of the above, or a newer version's */
@@ -68,12 +64,10 @@ typedef struct RecordDrift {
         json_object *unknown;
 } RecordDrift;
 
-/* What upstream said when the version was brought; "", NULL and 0: not known. */
-typedef struct RecordProof {
-        char sums_sha256[65], signature_sha256[65]; /* of SHA256SUMS and of its signature, as files */
-        char *sums_etag, *signature_etag;
+/* When upstream released it, and made its commit, as it said when the version was brought; 0: not known. */
+typedef struct RecordRelease {
         uint64_t released_usec, committed_usec;
-} RecordProof;
+} RecordRelease;
 
 typedef struct RecordVersion {
         Version *version;
@@ -94,7 +88,7 @@ typedef struct RecordVersion {
         bool hidden; /* for that reason VERSION_HELD, until upstream takes it back */
         RecordDrift *drift;
         size_t n_drift;
-        RecordProof proof;
+        RecordRelease upstream;
 
         char *scan;                /* summary, "not scanned" */
         RecordArtifact *artifacts; /* sorted by platform */

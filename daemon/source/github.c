@@ -28,6 +28,15 @@ char *github_archive_url(const char *web_url, const char *owner, const char *rep
                 web_url, "/", encoded_owner, "/", encoded, "/archive/refs/tags/", encoded_tag, ".tar.gz");
 }
 
+char *github_tarball_url(const char *api_url, const char *owner, const char *repository, const char *tag) {
+        _cleanup_free_ char *encoded_owner = url_encode(owner, ""), *encoded = url_encode(repository, "");
+        _cleanup_free_ char *encoded_tag = url_encode(tag, "/");
+
+        if (!encoded_owner || !encoded || !encoded_tag)
+                return NULL;
+        return url_join(api_url, "/repos/", encoded_owner, "/", encoded, "/tarball/refs/tags/", encoded_tag);
+}
+
 /* The path below the base URL, or NULL. Scheme and host have no case (RFC 3986 section 6.2.2.1), the path has. */
 static const char *path_below(const char *url, const char *base_url) {
         const char *authority = strstr(base_url, "://");

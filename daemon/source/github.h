@@ -9,6 +9,9 @@ char *github_releases_url(const char *api_url, const char *owner, const char *re
 /* "<web>/<owner>/<repository>/archive/refs/tags/<tag>.tar.gz", the tag percent-encoded: costs no API budget. */
 char *github_archive_url(const char *web_url, const char *owner, const char *repository, const char *tag);
 
+/* "<api>/repos/<owner>/<repository>/tarball/refs/tags/<tag>": leads to the archive also of a private repository. */
+char *github_tarball_url(const char *api_url, const char *owner, const char *repository, const char *tag);
+
 /* Owner and repository of "<web>/<owner>/<repository>[.git][/]". Returns 0, -EXDEV when the URL is not below `web_url`,
  * -EINVAL when it is not a repository. */
 int github_parse_repository_url(

@@ -14,7 +14,8 @@ struct Listing {
         void *userdata;
 
         SourceKind kind;
-        char *product, *api_url;
+        char *product, *api_url, *owner, *repository;
+        Access *access;
         uint64_t page_size_max;
         bool unconditional;
 
@@ -22,6 +23,8 @@ struct Listing {
         char **seen;        /* URLs asked for so far */
         ListingPage *known; /* what the cache has of it */
         bool reading_cache, cancelled;
+        bool rejected;    /* the credential was refused once */
+        AccessWait *wait; /* for the credential of the next request */
         Transfer *transfer;
         ReleaseList *releases; /* of the pages so far */
         bool unchanged;
@@ -30,6 +33,7 @@ struct Listing {
 void source_clear(Source *source) {
         free(source->owner);
         free(source->repository);
+        free(source->host);
         free(source->product);
         *source = (Source) {};
 }
@@ -38,7 +42,8 @@ char *source_name(const Source *source) {
         char *name = NULL;
 
         if (source->kind == SOURCE_GITHUB)
-                text_set(&name, "github:%s/%s", source->owner, source->repository);
+                text_set(&name, "github:%s%s%s/%s", strempty(source->host), source->host ? "/" : "",
+                        source->owner, source->repository);
         else
                 text_set(&name, "hashicorp:%s", source->product);
         return name;
@@ -53,8 +58,11 @@ char *listing_first_url(const Source *source, const char *api_url) {
 static Listing *listing_free(Listing *listing) {
         if (!listing)
                 return NULL;
+        access_wait_cancel(listing->wait);
         transfer_cancel(listing->transfer);
         free(listing->product);
+        free(listing->owner);
+        free(listing->repository);
         free(listing->api_url);
         free(listing->url);
         strings_free(listing->seen);
@@ -69,6 +77,7 @@ Listing *listing_cancel(Listing *listing) {
                 return NULL;
         if (listing->reading_cache) {
                 listing->cancelled = true;
+                listing->wait = access_wait_cancel(listing->wait);
                 listing->transfer = transfer_cancel(listing->transfer);
                 return NULL;
         }
@@ -100,6 +109,16 @@ static bool url_is_below(const char *url, const char *base) {
 }
 
 static int listing_ask(Listing *listing);
+static int listing_send(Listing *listing);
+
+/* What one credential sees is not what another one sees. NULL when out of memory. */
+static char *listing_cache_key(const Listing *listing) {
+        const char *name = listing->access ? access_name(listing->access) : NULL;
+        char *key = NULL;
+
+        text_set(&key, "%s%s%s", strempty(name), name ? " " : "", listing->url);
+        return key;
+}
 
 /* Takes the page in and goes on to the next one. `page` is handed over. */
 static void listing_add_page(Listing *listing, ListingPage *page) {
@@ -176,13 +195,33 @@ static int parse_page(Listing *listing, const FetchResponse *response, ListingPa
         return 0;
 }
 
+/* Returns true when the page is asked for with another credential, or the listing has ended with a message that says more
+ * than the status. */
+static bool listing_credential_is_refused(Listing *listing) {
+        _cleanup_free_ char *message = NULL;
+
+        if (!listing->access || !access_is_authenticated(listing->access))
+                return false;
+        if (access_reject(listing->access, listing->owner) && !listing->rejected) {
+                listing->rejected = true;
+                if (listing_send(listing) >= 0)
+                        return true;
+        }
+        text_set(&message, "%s: HTTP 401: the credential (%s) is wrong, has expired or was revoked",
+                listing->url, access_name(listing->access));
+        listing_fail(listing, FETCH_REFUSED, message);
+        return true;
+}
+
 static void on_page(const FetchResponse *response, void *userdata) {
         Listing *listing = userdata;
-        _cleanup_free_ char *error = NULL, *message = NULL;
+        _cleanup_free_ char *error = NULL, *message = NULL, *key = NULL;
         ListingPage *page;
         int r;
 
         listing->transfer = NULL;
+        if (response->status == 401 && listing_credential_is_refused(listing))
+                return;
         if (response->result == FETCH_NOT_MODIFIED && listing->known) {
                 listing_add_page(listing, TAKE_PTR(listing->known));
                 return;
@@ -205,11 +244,13 @@ static void on_page(const FetchResponse *response, void *userdata) {
                 listing_fail(listing, r == -ENOMEM ? FETCH_UNAVAILABLE : FETCH_REFUSED, message);
                 return;
         }
-        (void) listing_cache_put(listing->cache, listing->url, page);
+        key = listing_cache_key(listing);
+        if (key)
+                (void) listing_cache_put(listing->cache, key, page);
         listing_add_page(listing, page);
 }
 
-static int listing_send(Listing *listing) {
+static int listing_fetch(Listing *listing, const AccessAnswer *answer) {
         return fetcher_start(listing->fetcher,
                 &(FetchRequest) {
                         .url = listing->url,
@@ -217,10 +258,39 @@ static int listing_send(Listing *listing) {
                         .etag = listing->known ? listing->known->etag : NULL,
                         .size_max = listing->page_size_max,
                         .serial = listing->kind == SOURCE_GITHUB, /* GitHub asks for it */
+                        .bearer = answer->bearer,
                         .on_done = on_page,
                         .userdata = listing,
                 },
                 &listing->transfer);
+}
+
+static void on_access(const AccessAnswer *answer, void *userdata) {
+        Listing *listing = userdata;
+        int r;
+
+        listing->wait = NULL;
+        if (answer->result != FETCH_OK) {
+                listing_end(listing, &(ListingResult) {
+                                             .fetch = answer->result,
+                                             .message = answer->error,
+                                             .not_before_usec = answer->not_before_usec,
+                                     });
+                return;
+        }
+        r = listing_fetch(listing, answer);
+        if (r < 0)
+                listing_fail(listing, FETCH_UNAVAILABLE, strerror(-r));
+}
+
+static int listing_send(Listing *listing) {
+        AccessAnswer answer = { .result = FETCH_OK };
+        int r = 1;
+
+        if (listing->access)
+                r = access_ask(listing->access, listing->owner, listing->repository, on_access, listing,
+                        &listing->wait, &answer);
+        return r > 0 ? listing_fetch(listing, &answer) : r;
 }
 
 static void on_cached(ListingPage *page, void *userdata) {
@@ -239,15 +309,18 @@ static void on_cached(ListingPage *page, void *userdata) {
 }
 
 static int listing_ask(Listing *listing) {
+        _cleanup_free_ char *key = listing_cache_key(listing);
         int r;
 
+        if (!key)
+                return -ENOMEM;
         r = strings_append(&listing->seen, listing->url);
         if (r < 0)
                 return r;
         listing->known = listing_page_free(listing->known);
         if (listing->unconditional)
                 return listing_send(listing);
-        r = listing_cache_get(listing->cache, listing->url, on_cached, listing);
+        r = listing_cache_get(listing->cache, key, on_cached, listing);
         if (r >= 0)
                 listing->reading_cache = true;
         return r;
@@ -267,11 +340,16 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 .kind = request->source->kind,
                 .page_size_max = request->page_size_max,
                 .unconditional = request->unconditional,
+                .access = request->access,
                 .unchanged = true,
         };
         r = string_assign(&listing->product, request->source->product);
         if (r >= 0)
                 r = string_assign(&listing->api_url, request->api_url);
+        if (r >= 0)
+                r = string_assign(&listing->owner, request->source->owner);
+        if (r >= 0)
+                r = string_assign(&listing->repository, request->source->repository);
         if (r >= 0) {
                 listing->releases = calloc(1, sizeof(ReleaseList));
                 listing->url = listing_first_url(request->source, request->api_url);

@@ -4,6 +4,7 @@
 #include "base/util.h"
 #include "fetch/fetcher.h"
 #include "model/release.h"
+#include "source/access.h"
 #include "source/cache.h"
 
 typedef struct Listing Listing;
@@ -17,11 +18,13 @@ typedef enum SourceKind {
 typedef struct Source {
         SourceKind kind;
         char *owner, *repository; /* GitHub */
+        char *host;               /* GitHub: of its web address, when it is not the common one; else NULL */
         char *product;            /* HashiCorp: "terraform-provider-aws" */
 } Source;
 
 void source_clear(Source *source);
-/* As people read it and the record keeps it: "github:owner/repository", "hashicorp:terraform-provider-aws". */
+/* As people read it and the record keeps it: "github:owner/repository", "github:host/owner/repository",
+ * "hashicorp:terraform-provider-aws". */
 char *source_name(const Source *source);
 
 /* Of the page that a listing begins with, to be freed; NULL when out of memory. */
@@ -40,6 +43,7 @@ typedef void (*ListingDone)(ListingResult *result, void *userdata);
 typedef struct ListingRequest {
         const Source *source; /* copied */
         const char *api_url;  /* base URL of the source's API */
+        Access *access;       /* GitHub: the credential, borrowed; NULL: none */
         uint64_t page_size_max;
         bool unconditional; /* ignore what is cached */
         ListingDone done;

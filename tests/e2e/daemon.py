@@ -46,6 +46,7 @@ class Daemon:
         self.runtime.chmod(0o755)
         self.log = directory / "log"
         self.arguments = []  # of opendepotd, beside the directories
+        self.credentials = directory / "credentials"  # as LoadCredential= would put them there
         self.process = None
         self.worker = BUILD / "daemon/opendepot-worker"
         self.configure(**more)
@@ -77,6 +78,10 @@ class Daemon:
     def write_document(self, name, text):
         (self.configuration / f"conf.d/{name}.yaml").write_text(text)
 
+    def write_credential(self, name, text):
+        self.credentials.mkdir(mode=0o700, exist_ok=True)
+        (self.credentials / name).write_text(text)
+
     def remove_depot(self, name):
         (self.configuration / f"conf.d/{name}.yaml").unlink()
 
@@ -96,7 +101,12 @@ class Daemon:
         """Starts it without waiting for anything."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*prefix, *self.command()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                [*prefix, *self.command()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | {"CREDENTIALS_DIRECTORY": str(self.credentials)},
             )
         Daemon.started.append(self)
         return self

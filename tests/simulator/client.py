@@ -112,6 +112,10 @@ class Simulator:
     def add_fault(self, action: str, **rule: Any) -> int:
         return int(self.call("POST", "/faults", {"action": action, **rule})["ids"][0])
 
+    def revoke_tokens(self) -> None:
+        """Those that Apps were given, and the keys of links."""
+        self.call("POST", "/revoke")
+
     def clear_faults(self) -> None:
         self.call("DELETE", "/faults")
 

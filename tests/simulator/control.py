@@ -74,6 +74,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             hub.log.reset()
             simulation.limits.clear()
             return 200, {}
+        if call == "POST /revoke":
+            simulation.authority.clear()
+            return 200, {}
         if call == "GET /world":
             return 200, simulation.site.world.to_dict()
         if call == "POST /world":

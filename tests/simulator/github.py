@@ -9,7 +9,8 @@ import urllib.parse
 import zlib
 from typing import Any
 
-from .messages import FileBody, Request, Response, entity_tag, json_response, not_modified, redirect
+from .github_auth import Authority
+from .messages import FileBody, Request, Response, entity_tag, http_date, json_response, not_modified, redirect
 from .site import Repository, Site, Tagged
 
 _PER_PAGE_DEFAULT, _PER_PAGE_MAX = 30, 100
@@ -38,18 +39,17 @@ class RateLimit:
             self._used[who] = self._used.get(who, 0) + amount
             return self._used[who], self._reset
 
-    def take(self, site: Site, request: Request) -> tuple[dict[str, str], bool]:
+    def take(self, site: Site, who: str) -> tuple[dict[str, str], bool]:
         """Counts the request; returns the headers to send and whether it is within the limit."""
-        who = request.headers.get("authorization", "")
         limit = site.world.rate_limit_authenticated if who else site.world.rate_limit_anonymous
         used, reset = self._count(who, 1)
         allowed = used <= limit
         return rate_headers(limit, min(used, limit), reset), allowed
 
-    def give_back(self, request: Request) -> None:
+    def give_back(self, who: str) -> None:
         """A 304 to a request with credentials is free."""
-        if request.headers.get("authorization"):
-            self._count(request.headers["authorization"], -1)
+        if who:
+            self._count(who, -1)
 
 
 def rate_headers(limit: int, used: int, reset: int) -> dict[str, str]:
@@ -77,46 +77,62 @@ def secondary_limited(retry_after: int) -> Response:
     return response
 
 
-def _find(site: Site, request: Request, full_name: str) -> tuple[Repository | None, bool]:
-    """The repository and whether it was asked for by an old name; private ones exist only for those with credentials."""
+def _visible(site: Site, request: Request, authority: Authority, repository: Repository) -> bool:
+    """Private ones exist only for those with credentials."""
+    module = repository.module
+    return not module.private or authority.may_see(site.world, request, module.owner)
+
+
+def _find(site: Site, full_name: str) -> tuple[Repository | None, bool]:
+    """The repository and whether it was asked for by an old name."""
     repository = site.repositories.get(full_name.lower())
     old = repository is None
     if old:
         repository = site.renamed.get(full_name.lower())
-    if repository is not None and repository.module.private and not request.headers.get("authorization"):
-        return None, False
     return repository, old
 
 
-def handle_api(site: Site, request: Request, limits: RateLimit, api: str, web: str, codeload: str) -> Response:
-    headers, allowed = limits.take(site, request)
+def handle_api(site: Site, request: Request, limits: RateLimit, authority: Authority, api: str, web: str,
+               codeload: str) -> Response:
+    answer = authority.handle_app(site.world, request, request.path.strip("/").split("/"))
+    if answer is None:
+        answer = authority.check(site.world, request)
+    if answer is not None:
+        answer.set("Date", http_date(time.time() + site.world.clock_offset))
+        return answer
+    if request.method not in ("GET", "HEAD"):
+        return Response(405, [("Allow", "GET, HEAD")])
+    who = authority.who(request)
+    headers, allowed = limits.take(site, who)
     if not allowed:
         return rate_limited(headers)
     if not request.headers.get("user-agent"):
         return Response(403, [("Content-Type", "text/html")], b"Request forbidden by administrative rules.\n")
-    response = _route(site, request, api, web, codeload)
+    response = _route(site, request, authority, api, web, codeload)
     if response.status == 200 and isinstance(response.body, bytes):
         response.set("ETag", entity_tag(response.body, weak=True))
         cache = "private" if request.headers.get("authorization") else "public"
         response.set("Cache-Control", f"{cache}, max-age=60, s-maxage=60")
         response = not_modified(request, response)
     if response.status == 304:
-        limits.give_back(request)
+        limits.give_back(who)
     response.headers += [("X-GitHub-Media-Type", "github.v3; format=json"),
                          ("x-github-api-version-selected", "2022-11-28"),
                          ("Vary", "Accept-Encoding, Accept, X-Requested-With"), *headers.items()]
     return response
 
 
-def _route(site: Site, request: Request, api: str, web: str, codeload: str) -> Response:
+def _route(site: Site, request: Request, authority: Authority, api: str, web: str, codeload: str) -> Response:
     parts = request.path.strip("/").split("/")
     missing = _message(404, "Not Found")
     if parts[0] == "repositories" and len(parts) >= 2 and parts[1].isdigit():
         repository, rest = site.by_id.get(int(parts[1])), parts[2:]
-        if repository is not None and repository.module.private and not request.headers.get("authorization"):
+        if repository is not None and not _visible(site, request, authority, repository):
             repository = None
     elif parts[0] == "repos" and len(parts) >= 3:
-        repository, old = _find(site, request, f"{parts[1]}/{parts[2]}")
+        repository, old = _find(site, f"{parts[1]}/{parts[2]}")
+        if repository is not None and not _visible(site, request, authority, repository):
+            repository = None
         rest = parts[3:]
         if repository is not None and old:
             query = request.target.partition("?")[2]
@@ -148,7 +164,9 @@ def _route(site: Site, request: Request, api: str, web: str, codeload: str) -> R
         if repository.tag(tag) is None or rest[0] == "zipball":
             return missing
         module = repository.module
-        return redirect(f"{codeload}/{module.owner}/{module.repo}/legacy.tar.gz/refs/tags/{urllib.parse.quote(tag)}")
+        path = f"/{module.owner}/{module.repo}/legacy.tar.gz/refs/tags/{tag}"
+        key = f"?token={authority.link_key(path)}" if module.private else ""
+        return redirect(codeload + urllib.parse.quote(path) + key)
     return missing
 
 
@@ -266,8 +284,8 @@ def handle_web(site: Site, request: Request, web: str, codeload: str) -> Respons
                        b"<!DOCTYPE html><html><body>Not Found</body></html>\n")
     if len(parts) < 4 or parts[2] != "archive" or not request.path.endswith(".tar.gz"):
         return missing
-    repository, old = _find(site, request, f"{parts[0]}/{parts[1]}")
-    if repository is None:
+    repository, old = _find(site, f"{parts[0]}/{parts[1]}")
+    if repository is None or repository.module.private:     # the web knows no tokens
         return missing
     module, rest = repository.module, "/".join(parts[2:])
     if old:
@@ -282,8 +300,9 @@ def handle_web(site: Site, request: Request, web: str, codeload: str) -> Respons
 class Codeload:
     """Archives. They have an ETag but no ranges, and those of an unstable module differ in every download."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: Authority) -> None:
         self._lock = threading.Lock()
+        self._authority = authority
         self._downloads = 0
 
     def handle(self, site: Site, request: Request) -> Response:
@@ -291,7 +310,9 @@ class Codeload:
         missing = Response(404, [("Content-Type", "text/plain; charset=utf-8")], b"404: Not Found")
         if len(parts) < 4 or parts[2] not in ("tar.gz", "legacy.tar.gz"):
             return missing
-        repository, _ = _find(site, request, f"{parts[0]}/{parts[1]}")
+        repository, _ = _find(site, f"{parts[0]}/{parts[1]}")
+        if repository is not None and repository.module.private and not self._authority.opens(request):
+            return missing
         tagged = repository.tag("/".join(parts[3:]).removeprefix("refs/tags/")) if repository else None
         if repository is None or tagged is None or tagged.release.draft:
             return missing

@@ -153,7 +153,8 @@ class Connection:
             entry.faults = [rule.action for rule in rules]
             response = faulty.before(rules, request, self._role.base)
             if response is None:
-                if request.method not in ("GET", "HEAD"):
+                posting = request.method == "POST" and self._role.name == "github_api"
+                if request.method not in ("GET", "HEAD") and not posting:
                     response = Response(405, [("Allow", "GET, HEAD")])
                 else:
                     response = cut_range(request, self._role.handler(request))
@@ -173,8 +174,9 @@ class Connection:
         bodyless = request.method == "HEAD" or response.status in (204, 304)
         chunked = (response.chunked or endless) and not bodyless
         length = response.length if response.length >= 0 else response.size
-        head = [f"HTTP/1.1 {response.status} {reason(response.status)}", "Server: simulator", f"Date: {http_date()}"]
-        head += [f"{name}: {value}" for name, value in response.headers]
+        date = response.get("Date") or http_date()
+        head = [f"HTTP/1.1 {response.status} {reason(response.status)}", "Server: simulator", f"Date: {date}"]
+        head += [f"{name}: {value}" for name, value in response.headers if name != "Date"]
         if chunked:
             head.append("Transfer-Encoding: chunked")
         elif response.status not in (204, 304) and response.get("Content-Length") is None:

@@ -10,7 +10,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-from . import github, hashicorp
+from . import github, github_auth, hashicorp
 from .certificates import make_contexts
 from .content import ContentStore
 from .messages import Request, Response
@@ -29,7 +29,8 @@ class Simulation:
         self.directory = directory
         self.hub = Hub(latency_ms / 1000)
         self.limits = github.RateLimit()
-        self.codeload = github.Codeload()
+        self.authority = github_auth.Authority()
+        self.codeload = github.Codeload(self.authority)
         self.stop = threading.Event()
         self.signer = Signer(directory)
         self._builder = SiteBuilder(ContentStore(directory), self.signer)
@@ -87,7 +88,8 @@ class Simulation:
         releases, keys = e["hashicorp_releases"], self.signer.keys
 
         def api(request: Request) -> Response:
-            return github.handle_api(self.site, request, self.limits, e["github_api"], e["github_web"], e["codeload"])
+            return github.handle_api(self.site, request, self.limits, self.authority, e["github_api"], e["github_web"],
+                                     e["codeload"])
 
         return {
             "github_api": api,

@@ -47,6 +47,11 @@ def timestamp(moment: datetime.datetime, milliseconds: bool) -> str:
     return f"{text}.{moment.microsecond // 1000:03d}Z" if milliseconds else text + "Z"
 
 
+def timestamp_of(seconds: float) -> str:
+    """RFC 3339 of a time since the epoch, as GitHub writes it."""
+    return timestamp(datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc), milliseconds=False)
+
+
 def parse_timestamp(text: str) -> datetime.datetime:
     """The instant of an RFC 3339 timestamp; ValueError where it is none or names no zone."""
     moment = datetime.datetime.fromisoformat(text)
@@ -177,15 +182,41 @@ class Module:
 
 
 @dataclass
+class Installation:
+    """Of a GitHub App, by an organisation or a user: its tokens see the private repositories of that owner."""
+
+    id: int
+    owner: str
+    suspended: bool = False
+
+
+@dataclass
+class App:
+    id: str
+    public_key: str                     # PEM
+    installations: list[Installation] = field(default_factory=list)
+    client_id: str = ""
+    token_lifetime: int = 3600          # seconds
+    token_length: int = 400             # bytes that are random, before they are encoded
+
+    def check(self) -> None:
+        _require(self.id.isdigit(), f"app {self.id}: the id is a number")
+        _require(0 < self.token_length <= 4000 and 0 < self.token_lifetime <= 3600, f"app {self.id}: out of range")
+
+
+@dataclass
 class World:
     providers: list[Provider] = field(default_factory=list)
     modules: list[Module] = field(default_factory=list)
     rate_limit_anonymous: int = 5000    # GitHub's real figure is 60
     rate_limit_authenticated: int = 5000
+    tokens: list[str] = field(default_factory=list)     # that are good; with no tokens and no apps, all are
+    apps: list[App] = field(default_factory=list)
+    clock_offset: int = 0               # seconds that GitHub's clock is ahead
     after_inclusive: bool = False       # `after` also returns releases of exactly that instant
 
     def check(self) -> None:
-        for item in [*self.providers, *self.modules]:
+        for item in [*self.providers, *self.modules, *self.apps]:
             item.check()
         names = [(p.namespace.lower(), p.type.lower()) for p in self.providers]
         _require(len(set(names)) == len(names), "a provider is listed twice")
@@ -221,6 +252,8 @@ class World:
                                          {"versions": lambda v: _load(ProviderVersion, v, "version", {})}),
             "modules": lambda d: _load(Module, d, "module",
                                        {"releases": lambda r: _load(Release, r, "release", {})}),
+            "apps": lambda d: _load(App, d, "app",
+                                    {"installations": lambda i: _load(Installation, i, "installation", {})}),
         })
         world.check()
         return world

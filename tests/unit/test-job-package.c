@@ -97,7 +97,8 @@ static void test_module_url(void) {
         check_int(string_assign(&entry->repo_url, NULL), 0);
         entry->use_authenticated_client = true;
         package = new_package(depot);
-        check(strstr(package->problem, "useAuthenticatedClient"));
+        check(package->authenticated && !package->problem);
+        check_string(package->registry_namespace, "team");
         package_free(package);
         check(!package_free(NULL));
 }

@@ -11,14 +11,62 @@ static void check_settings(const char *text, const char *expected) {
         check_int(config->settings != NULL, isempty(expected));
 }
 
+static void test_github(void) {
+        _cleanup_(config_freep) Config *config = NULL;
+        const GithubUpstream *upstream;
+
+        write_text("set/opendepot.yaml",
+                "upstream:\n"
+                "  github:\n"
+                "    tokenCredential: github\n"
+                "    budgetReserve: 25\n"
+                "    namespaces:\n"
+                "      - {namespace: one, app: {id: 123456, privateKeyCredential: key, installationId: "
+                "42}}\n"
+                "      - {namespace: two, apiUrl: \"https://ghe.example.com/api/v3\", webUrl: "
+                "\"https://ghe.example.com\"}\n");
+        config = load("set", NULL);
+        check_config(config, "");
+        check_int(config->settings->github.budget_reserve, 25);
+        upstream = github_settings_find(&config->settings->github, "three");
+        check_string(upstream->token_credential, "github");
+        check(!upstream->app_id && github_upstream_has_credentials(upstream));
+        upstream = github_settings_find(&config->settings->github, "one");
+        check_string(upstream->app_id, "123456");
+        check_string(upstream->app_key_credential, "key");
+        check_int(upstream->app_installation_id, 42);
+        check_string(upstream->api_url, "https://api.github.com");
+        check(!upstream->token_credential);
+        upstream = github_settings_find(&config->settings->github, "two");
+        check_string(upstream->web_url, "https://ghe.example.com");
+        check(!github_upstream_has_credentials(upstream));
+
+        check_settings("upstream: {github: {tokenCredential: a/b}}\n",
+                "set/opendepot.yaml:1:38: 'tokenCredential' must be the name of a systemd credential, not "
+                "'a/b'\n");
+        check_settings("upstream: {github: {token: x}}\n", "set/opendepot.yaml:1:21: unknown key 'token'\n");
+        check_settings("upstream: {github: {tokenCredential: a, app: {id: 1, privateKeyCredential: b}}}\n",
+                "set/opendepot.yaml:1:20: only one of 'tokenCredential' and 'app' can be used\n");
+        check_settings("upstream: {github: {app: {id: 1.5}}}\n",
+                "set/opendepot.yaml:1:26: 'app' lacks the key 'privateKeyCredential'\n"
+                "set/opendepot.yaml:1:31: 'id' must be the ID or client ID of a GitHub App, not '1.5'\n");
+        check_settings("upstream: {github: {tokenCredential: a, apiUrl: \"http://x\"}}\n",
+                "set/opendepot.yaml:1:20: credentials are sent to an https:// address only, not to "
+                "http://x\n");
+        check_settings("upstream: {github: {namespaces: [{namespace: a}, {namespace: a}]}}\n",
+                "set/opendepot.yaml:1:50: the namespace 'a' is in the list already\n");
+        check_settings("upstream: {github: {namespaces: [{namespace: a, apiUrl: \"https://x\"}]}}\n",
+                "set/opendepot.yaml:1:34: 'apiUrl' and 'webUrl' must be given together\n");
+}
+
 static void test_settings(void) {
         _cleanup_(config_freep) Config *config = NULL;
         _cleanup_(settings_freep) Settings *defaults = NULL;
         Settings *s;
 
         check_int(settings_new(&defaults), 0);
-        check_string(defaults->github_api_url, "https://api.github.com");
-        check_string(defaults->github_web_url, "https://github.com");
+        check_string(defaults->github.common.api_url, "https://api.github.com");
+        check_string(defaults->github.common.web_url, "https://github.com");
         check_string(defaults->hashicorp_api_url, "https://api.releases.hashicorp.com");
         check_string(defaults->hashicorp_releases_url, "https://releases.hashicorp.com");
         check_string(defaults->digest, "");
@@ -69,8 +117,8 @@ static void test_settings(void) {
         check_config(config, "");
         s = config->settings;
         check_int(strlen(s->digest), 64);
-        check_string(s->github_api_url, "https://ghe.example.com/api/v3");
-        check_string(s->github_web_url, "http://[::1]:8080");
+        check_string(s->github.common.api_url, "https://ghe.example.com/api/v3");
+        check_string(s->github.common.web_url, "http://[::1]:8080");
         check_string(s->hashicorp_api_url, "http://localhost:1/a");
         check_string(s->hashicorp_releases_url, "https://releases.hashicorp.com");
         check_string(s->ca_file, "/etc/ca.pem");
@@ -182,6 +230,7 @@ static void test_settings_problems(void) {
 int main(void) {
         directory_make();
         test_settings();
+        test_github();
         test_settings_problems();
         directory_remove();
         return EXIT_SUCCESS;
