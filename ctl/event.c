@@ -26,7 +26,10 @@ static const struct {
         { "add", offsetof(PlanCounts, add), "to add" },
         { "retry", offsetof(PlanCounts, retry), "to retry" },
         { "wait", offsetof(PlanCounts, wait), "waiting for their next try" },
+        { "hold", offsetof(PlanCounts, hold), "too young" },
         { "withdraw", offsetof(PlanCounts, withdraw), "withdrawn upstream" },
+        { "hide", offsetof(PlanCounts, hide), "to hide" },
+        { "restore", offsetof(PlanCounts, restore), "to publish again" },
         { "prune", offsetof(PlanCounts, prune), "to prune" },
         { "keep", offsetof(PlanCounts, keep), "unchanged" },
 };
@@ -45,7 +48,8 @@ void plan_counts_add(PlanCounts *counts, sd_json_variant *plan) {
 }
 
 bool plan_counts_changes(const PlanCounts *counts) {
-        return counts->add > 0 || counts->retry > 0 || counts->prune > 0;
+        return counts->add > 0 || counts->retry > 0 || counts->prune > 0 || counts->hide > 0 ||
+               counts->restore > 0;
 }
 
 void plan_counts_format(const PlanCounts *counts, char *ret, size_t size) {

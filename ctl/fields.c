@@ -120,6 +120,9 @@ static void add_field(Table *table, const Style *style, const FieldColumn *colum
         case FIELD_PLATFORMS:
                 add_list(table, field_at(object, column->path), "platform");
                 break;
+        case FIELD_DRIFT:
+                add_list(table, field_at(object, column->path), "kind");
+                break;
         }
 }
 

@@ -30,6 +30,7 @@ typedef enum FieldFormat {
         FIELD_LIST,           /* strings with commas between them */
         FIELD_ARTIFACTS_SIZE, /* the sum of the member "size" of an array */
         FIELD_PLATFORMS,      /* the members "platform" of an array */
+        FIELD_DRIFT,          /* the members "kind" of an array */
 } FieldFormat;
 
 typedef struct FieldColumn {

@@ -103,6 +103,9 @@ static const struct {
         { "wait", COLOR_YELLOW, false },
         { "withdraw", COLOR_MAGENTA, false },
         { "prune", COLOR_CYAN, false },
+        { "hold", COLOR_MAGENTA, false },
+        { "hide", COLOR_MAGENTA, false },
+        { "restore", COLOR_GREEN, false },
 };
 
 Color state_color(const char *state) {

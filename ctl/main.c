@@ -17,6 +17,7 @@ enum {
         OPTION_ALL,
         OPTION_WAIT,
         OPTION_FORCE,
+        OPTION_NOW,
 };
 
 typedef struct Option {
@@ -34,6 +35,8 @@ static const Option options[] = {
         { OPTION_WAIT, false, "wait", NULL, "Wait for the end and show the progress" },
         { OPTION_FORCE, false, "force", NULL,
                 "Ask upstream unconditionally, try failed versions now,\ncheck a named version anew" },
+        { OPTION_NOW, false, "now", NULL,
+                "Take the named version even if it is younger than\nminimumReleaseAge" },
         { OPTION_SOCKET, true, "socket", "PATH",
                 "The daemon's socket (default: $OPENDEPOT_SOCKET, or\n" CLIENT_SOCKET_DEFAULT ")" },
         { OPTION_JSON, true, "json", "MODE", "Print JSON: short, pretty or off" },
@@ -67,8 +70,8 @@ static const Verb verbs[] = {
         { "plan", "[PACKAGE]", 0, 1, OPTIONS(OPTION_DEPOT, OPTION_ALL), verb_plan,
                 "Ask upstream and show what a sync would do",
                 "The exit status is 1 when the upstream of a package could not be asked." },
-        { "sync", "[PACKAGE [VERSION]]", 0, 2, OPTIONS(OPTION_DEPOT, OPTION_WAIT, OPTION_FORCE), verb_sync,
-                "Ask upstream and bring the store up to date",
+        { "sync", "[PACKAGE [VERSION]]", 0, 2, OPTIONS(OPTION_DEPOT, OPTION_WAIT, OPTION_FORCE, OPTION_NOW),
+                verb_sync, "Ask upstream and bring the store up to date",
                 "Returns when the daemon has taken up the request; with --wait at its end, and\n"
                 "then the exit status is 0 only if everything succeeded." },
         { "keys", "[list|accept|refuse ...]", 0, 3, NULL, verb_keys,
@@ -203,6 +206,7 @@ static ExitStatus take_option(CommandLine *line, const Option *option, const cha
                              : option->id == OPTION_ALL      ? &invocation->all
                              : option->id == OPTION_WAIT     ? &invocation->wait
                              : option->id == OPTION_FORCE    ? &invocation->force
+                             : option->id == OPTION_NOW      ? &invocation->now
                              : option->id == 'q'             ? &invocation->quiet
                                                              : &line->help;
                 *flag = option->id != OPTION_NO_LEGEND;

@@ -26,6 +26,8 @@ static const FieldColumn version_columns[] = {
                 COLOR_NONE },
         { { "PUBLISHED", TABLE_HIDE_EMPTY }, "publishedAt", FIELD_TIME, COLOR_NONE },
         { { "NEXT TRY", TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "nextTry", FIELD_TIME, COLOR_NONE },
+        { { "WITHDRAWN", TABLE_HIDE_EMPTY | TABLE_CUT }, "withdrawn", FIELD_TEXT, COLOR_MAGENTA },
+        { { "DRIFT", TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "drift", FIELD_DRIFT, COLOR_YELLOW },
         { { "REASON", TABLE_HIDE_EMPTY | TABLE_CUT }, "reason", FIELD_TEXT, COLOR_NONE },
         {},
 };

@@ -12,6 +12,8 @@ static const FieldColumn version_columns[] = {
         { { "TRIES", TABLE_RIGHT | TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "attempts", FIELD_COUNT,
                 COLOR_NONE },
         { { "NEXT TRY", TABLE_HIDE_EMPTY }, "nextTry", FIELD_TIME, COLOR_NONE },
+        { { "WITHDRAWN", TABLE_HIDE_EMPTY | TABLE_CUT }, "withdrawn", FIELD_TEXT, COLOR_MAGENTA },
+        { { "DRIFT", TABLE_HIDE_EMPTY | TABLE_OPTIONAL }, "drift", FIELD_DRIFT, COLOR_YELLOW },
         { { "REASON", TABLE_HIDE_EMPTY | TABLE_CUT }, "reason", FIELD_TEXT, COLOR_NONE },
         {},
 };
@@ -55,7 +57,14 @@ static const Detail version_details[] = {
         { "Commit", "commit", DETAIL_TEXT },
         { "Signing key", "key", DETAIL_TEXT },
         { "Key expired", "keyExpired", DETAIL_FLAG },
+        { "Withdrawn", "withdrawn", DETAIL_TEXT },
         { "Scan", "scan", DETAIL_TEXT },
+        {},
+};
+
+static const Detail drift_details[] = {
+        { "Drift", "detail", DETAIL_TEXT },
+        { "Since", "seenAt", DETAIL_TIME },
         {},
 };
 
@@ -143,13 +152,16 @@ static void print_details(const Style *style, const Detail *details, sd_json_var
 }
 
 static void print_version(const Style *style, sd_json_variant *version) {
-        sd_json_variant *artifact;
+        sd_json_variant *artifact, *drift;
 
         print_text(style, field_string(version, "package"), COLOR_BOLD);
         (void) putchar(' ');
         print_text(style, field_string(version, "version"), COLOR_BOLD);
         (void) putchar('\n');
         print_details(style, version_details, version);
+        FIELD_FOREACH(drift, field_at(version, "drift")) {
+                print_details(style, drift_details, drift);
+        }
         FIELD_FOREACH(artifact, field_at(version, "artifacts")) {
                 (void) putchar('\n');
                 print_text(style, field_string(artifact, "file"), COLOR_BOLD);

@@ -129,6 +129,12 @@ ExitStatus verb_sync(const Invocation *invocation) {
 
         r = parameters_new(&parameters, "depot", invocation->depot, "package", invocation->arguments[0],
                 "version", invocation->arguments[0] ? invocation->arguments[1] : NULL, NULL);
+        if (invocation->now && (!invocation->arguments[0] || !invocation->arguments[1])) {
+                report("--now needs a PACKAGE and a VERSION; opendepotctl sync --help");
+                return CTL_USAGE;
+        }
+        if (r >= 0 && invocation->now)
+                r = sd_json_variant_set_field_boolean(&parameters, "now", true);
         if (r >= 0 && invocation->force)
                 r = sd_json_variant_set_field_boolean(&parameters, "force", true);
         if (r < 0)

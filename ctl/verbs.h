@@ -14,7 +14,7 @@ typedef struct Invocation {
         bool quiet;
 
         const char *depot; /* --depot=, NULL: not given */
-        bool versions, all, wait, force;
+        bool versions, all, wait, force, now;
 } Invocation;
 
 ExitStatus verb_status(const Invocation *invocation);

@@ -52,6 +52,10 @@ static void add_entry(Sha256 *sha256, const DepotEntry *entry) {
         add_text(sha256, entry->name);
         add_text(sha256, entry->constraint_text);
         add_number(sha256, entry->version_history_limit);
+        add_number(sha256, entry->policy.has_minimum_release_age);
+        add_number(sha256, entry->policy.minimum_release_age_usec);
+        add_number(sha256, entry->policy.prereleases);
+        add_number(sha256, entry->policy.withdrawn);
         add_storage(sha256, &entry->storage);
         add_number(sha256, entry->use_authenticated_client);
         add_text(sha256, entry->system);

@@ -4,6 +4,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "config/depot-digest.h"
+#include "config/policy-schema.h"
 #include "config/schema.h"
 
 #define NAME_EXPECTED "a name of letters, digits, '-', '_', '.' and '+'"
@@ -323,6 +324,7 @@ static const SchemaField global_fields[] = {
         { "moduleConfig", schema_mapping, .fields = global_module_fields },
         { "requireSignature", decode_signature_rule, AT(signature_rule) },
         { "storageConfig", decode_storage, AT(storage) },
+        SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
         {},
 };
 
@@ -336,6 +338,7 @@ static const SchemaField module_fields[] = {
         { "repoUrl", decode_repository, AT(repo_url) },
         { .name = "versionConstraints", .decode = decode_constraints },
         { "versionHistoryLimit", schema_uint64, AT(version_history_limit), .min = 1, .max = 1000000 },
+        SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
         { "fileFormat", decode_file_format, AT(file_format) },
         { "immutable", schema_bool, AT(immutable) },
         { "source", decode_source, AT(from_tags) },
@@ -362,6 +365,7 @@ static const SchemaField provider_fields[] = {
                 .expected = "an architecture in lower case, such as 'amd64'" },
         { .name = "versionConstraints", .decode = decode_constraints },
         { "versionHistoryLimit", schema_uint64, AT(version_history_limit), .min = 1, .max = 1000000 },
+        SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
         { "sourceRepository", decode_repository, AT(source_repository) },
         { "requireSignature", decode_signature_rule, AT(signature_rule) },
         { "githubClientConfig", schema_mapping, .fields = github_client_fields },
@@ -376,6 +380,7 @@ static int entry_inherit(DepotEntry *entry, const DepotEntry *global) {
         entry->file_format = global->file_format;
         entry->immutable = global->immutable;
         entry->signature_rule = global->signature_rule;
+        entry->policy = global->policy;
         if (entry->kind == PACKAGE_PROVIDER &&
                 string_assign(&entry->provider_namespace, DEFAULT_PROVIDER_NAMESPACE) < 0)
                 return -ENOMEM;

@@ -58,6 +58,7 @@ typedef struct Unit {
 } Unit;
 
 static const Unit duration_units[] = {
+        { 'd', USEC_PER_DAY },
         { 'h', 60 * USEC_PER_MINUTE },
         { 'm', USEC_PER_MINUTE },
         { 's', USEC_PER_SEC },

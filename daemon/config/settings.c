@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/names.h"
 #include "build-config.h"
+#include "config/policy-schema.h"
 #include "config/schema.h"
 
 #define USER_AGENT_LENGTH_MAX 200
@@ -108,6 +109,11 @@ static const SchemaField store_fields[] = {
         {},
 };
 
+static const SchemaField policy_fields[] = {
+        SCHEMA_POLICY_FIELDS(offsetof(Settings, policy)),
+        {},
+};
+
 static const SchemaField settings_fields[] = {
         { "upstream", schema_mapping, .fields = upstream_fields },
         { .name = "network", .decode = decode_network },
@@ -115,6 +121,7 @@ static const SchemaField settings_fields[] = {
         { "workers", schema_mapping, .fields = workers_fields },
         { "modules", schema_mapping, .fields = modules_fields },
         { "store", schema_mapping, .fields = store_fields },
+        { "policy", schema_mapping, .fields = policy_fields },
         { "providerHostnames", decode_hostnames, AT(provider_hostnames), .check = hostname_is_valid,
                 .expected = "a host name in lower case, with :port if it has one" },
         { .name = "keys", .decode = decode_keys },

@@ -37,6 +37,7 @@
 #include "config/github-settings.h"
 #include "config/problem.h"
 #include "config/yaml.h"
+#include "model/policy.h"
 
 typedef struct KeySetting {
         char *provider_namespace;
@@ -76,6 +77,8 @@ typedef struct Settings {
         size_t n_keys;
         bool allow_expired_keys, allow_weak_hashes;
         bool trust_on_first_use, require_signature;
+
+        VersionPolicy policy; /* of what no depot says otherwise */
 
         char digest[65]; /* SHA-256 of the file's text; "" for the defaults */
 } Settings;

@@ -50,6 +50,8 @@ static int describe_version(ModuleTask *task, const WorkerReport *report) {
         base->yield.immutable = base->item->entry->immutable;
         version->state = VERSION_PUBLISHED;
         version->published_usec = clock_realtime_usec();
+        version->upstream.released_usec = base->item->release->created_usec;
+        version->upstream.committed_usec = base->item->release->committed_usec;
         memcpy(artifact.sha256, report->sha256, sizeof(artifact.sha256));
         (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", report->h1);
         r = string_assign(&version->tag, base->item->release->tag);

@@ -294,7 +294,8 @@ int package_keep_planned_statuses(Package *package, const Plan *plan) {
         for (size_t i = 0; i < plan->n_items; i++) {
                 const PlanItem *item = &plan->items[i];
 
-                if (item->action != PLAN_KEEP && item->action != PLAN_PRUNE &&
+                if (item->action != PLAN_KEEP && item->action != PLAN_PRUNE && item->action != PLAN_HIDE &&
+                        item->action != PLAN_RESTORE &&
                         find_status_position(package, item->version, &position))
                         planned[position] = true;
         }
@@ -337,8 +338,10 @@ VersionCounts package_count(const Package *package) {
         VersionCounts counts = {};
 
         for (size_t i = 0; package->record && i < package->record->n_versions; i++) {
-                counts.published += package->record->versions[i]->state == VERSION_PUBLISHED;
-                counts.held += package->record->versions[i]->state == VERSION_HELD;
+                const RecordVersion *version = package->record->versions[i];
+
+                counts.published += version->state == VERSION_PUBLISHED;
+                counts.held += version->state == VERSION_HELD && !version->hidden;
         }
         for (size_t i = 0; i < package->n_statuses; i++) {
                 counts.failed += package->statuses[i]->state == VERSION_FAILED;

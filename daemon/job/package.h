@@ -32,7 +32,7 @@ typedef struct VersionStatus {
         VersionState state;
         char *reason;
         unsigned attempts;
-        uint64_t next_try_usec; /* realtime; 0: none */
+        uint64_t next_try_usec; /* realtime; 0: none. Of a held version: when it is old enough */
 } VersionStatus;
 
 typedef struct PackageWant {
@@ -97,11 +97,11 @@ VersionStatus *package_set_status(
         Package *package, const char *version, VersionState state, const char *reason);
 void package_clear_status(Package *package, const char *version);
 void package_clear_statuses(Package *package);
-/* Keeps those of versions that the plan wants fetched, has waiting or says are withdrawn. Returns 0 or -ENOMEM, then
+/* Keeps those of versions that the plan wants fetched, has waiting, holds back or says are withdrawn. Returns 0 or -ENOMEM, then
  * nothing has changed. */
 int package_keep_planned_statuses(Package *package, const Plan *plan);
 /* Nothing is on its way any more, through no fault of its own: what had failed before is where it was with its tries, for
- * this reason; the others are forgotten, but for what is withdrawn. */
+ * this reason; the others are forgotten, but for what is withdrawn or held back. */
 void package_stop_progress(Package *package, const char *reason);
 
 /* The first depot that names it, for the journal. */

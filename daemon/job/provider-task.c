@@ -296,6 +296,8 @@ static int describe_version(ProviderTask *task, const WorkerReport *report) {
 
         version->state = VERSION_PUBLISHED;
         version->published_usec = clock_realtime_usec();
+        version->upstream.released_usec = base->item->release->created_usec;
+        version->upstream.committed_usec = base->item->release->committed_usec;
         r = string_assign(&version->tag, base->item->release->tag);
         if (report) {
                 version->signed_usec = report->signed_at * USEC_PER_SEC;

@@ -11,7 +11,7 @@ struct Reconcile {
         const JobContext *context;
         Package *package; /* NULL: cancelled, the last answer of the store frees */
         ReconcileMode mode;
-        bool force;
+        bool force, now;
         Version *only;
         ReconcileDone done;
         void *userdata;
@@ -44,6 +44,13 @@ void reconcile_tell_version(
 int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret);
 void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error);
 void reconcile_succeed(Reconcile *reconcile);
+
+/* Whatever has just ended: starts what can be started, commits what is ready, or comes to the end. */
+void reconcile_go_on(Reconcile *reconcile);
+
+/* mark.c: notes what upstream says of what the store has. Returns 1 when the record is being written: then
+ * reconcile_go_on() follows. */
+int reconcile_mark(Reconcile *reconcile);
 
 /* prune.c: judges anew, now that the newer versions are in or are not. Returns 1 when something is being pruned: then that
  * ends the reconciliation. */

@@ -276,8 +276,6 @@ static int take_record(
 
 /* Versions */
 
-static void reconcile_go_on(Reconcile *reconcile);
-
 static void version_failed(Reconcile *reconcile, const char *version, const VersionYield *yield) {
         Package *package = reconcile->package;
         VersionState state = yield->held ? VERSION_HELD : VERSION_FAILED;
@@ -524,7 +522,7 @@ static void start_tasks(Reconcile *reconcile) {
 }
 
 /* Whatever has just ended: start what can be started, commit what is ready, or come to the end. */
-static void reconcile_go_on(Reconcile *reconcile) {
+void reconcile_go_on(Reconcile *reconcile) {
         int r;
 
         if (reconcile->rereading)
@@ -559,7 +557,12 @@ int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
         if (!wants || !failures)
                 return -ENOMEM;
         for (size_t i = 0; i < package->n_wants; i++)
-                wants[i] = (PlanWant) { package->wants[i].depot->name, package->wants[i].entry };
+                wants[i] = (PlanWant) {
+                        package->wants[i].depot->name,
+                        package->wants[i].entry,
+                        version_policy_join(
+                                package->wants[i].entry->policy, reconcile->context->settings->policy),
+                };
         for (size_t i = 0; i < package->n_statuses; i++)
                 if (version_state_is_tried_again(package->statuses[i]->state))
                         failures[n_failures++] = (PlanFailure) { package->statuses[i]->version,
@@ -576,6 +579,7 @@ int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
                         .now_usec = clock_realtime_usec(),
                         .force = reconcile->force,
                         .only = reconcile->only,
+                        .now = reconcile->now,
                         .assume_added = assume_added,
                 },
                 ret);
@@ -591,6 +595,32 @@ static void note_state(Reconcile *reconcile, const char *version, VersionState s
         reconcile_tell_version(reconcile, version, state, reason);
 }
 
+/* The package is looked at again when the version is old enough. */
+static void note_held(Reconcile *reconcile, const PlanItem *item, const VersionStatus *known) {
+        const Package *package = reconcile->package;
+        bool told = known && known->state == VERSION_HELD && streq_ptr(known->reason, item->reason);
+        VersionStatus *status;
+
+        if (told && known->next_try_usec == item->due_usec)
+                return;
+        if (!told) {
+                note_state(reconcile, item->version, VERSION_HELD, item->reason);
+                log_entry(LOG_INFO, MESSAGE_VERSION_HELD,
+                        &(LogContext) { .depot = package_depot(package),
+                                .package = package->name,
+                                .version = item->version,
+                                .state = "held",
+                                .reason = item->reason },
+                        "%s %s is held back: %s", package->name, item->version, strempty(item->reason));
+        }
+        status = package_find_status(package, item->version);
+        if (!status)
+                return;
+        status->attempts = 0;
+        status->next_try_usec = item->due_usec;
+        reconcile->outcome.changed = true;
+}
+
 /* Shows what is wanted but not there yet. */
 static void note_planned(Reconcile *reconcile) {
         for (size_t i = 0; i < reconcile->plan->n_items; i++) {
@@ -601,6 +631,8 @@ static void note_planned(Reconcile *reconcile) {
                         note_state(reconcile, item->version, VERSION_PLANNED, NULL);
                 else if (item->action == PLAN_WITHDRAW && (!known || known->state != VERSION_WITHDRAWN))
                         note_state(reconcile, item->version, VERSION_WITHDRAWN, item->reason);
+                else if (item->action == PLAN_HOLD)
+                        note_held(reconcile, item, known);
         }
 }
 
@@ -645,7 +677,11 @@ static void on_listed(ListingResult *result, void *userdata) {
         }
         note_planned(reconcile);
         set_state(reconcile, PACKAGE_SYNCING, NULL);
-        reconcile_go_on(reconcile);
+        r = reconcile_mark(reconcile);
+        if (r < 0)
+                reconcile_fail_locally(reconcile, "cannot note what upstream says", r);
+        else if (r == 0)
+                reconcile_go_on(reconcile);
 }
 
 /* The beginning */
@@ -744,6 +780,7 @@ int reconcile_start(const JobContext *context, Package *package, const Reconcile
                 .context = context,
                 .package = package,
                 .force = options->force,
+                .now = options->now,
                 .mode = options->mode,
                 .done = done,
                 .userdata = userdata,

@@ -71,7 +71,7 @@ void runner_detach(Runner *runner, Request *request) {
 /* One reconciliation can serve both. */
 static bool requests_agree(const Request *a, const Request *b) {
         return a->options.mode == b->options.mode && a->options.force == b->options.force &&
-               streq_ptr(a->options.version, b->options.version);
+               a->options.now == b->options.now && streq_ptr(a->options.version, b->options.version);
 }
 
 int runner_attach(Runner *runner, Request *request) {

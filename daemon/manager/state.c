@@ -164,7 +164,9 @@ static void load_version(Package *package, const char *version, json_object *obj
         if (!status)
                 return;
         status->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));
-        status->next_try_usec = limit_next_try(next_try);
+        /* What is too young may be so for long. */
+        status->next_try_usec = held ? MIN_OF(next_try, clock_realtime_usec() + MINIMUM_RELEASE_AGE_MAX_USEC)
+                                     : limit_next_try(next_try);
 }
 
 static void load_package(Manager *manager, json_object *object) {

@@ -144,17 +144,15 @@ static bool pessimistic_matches(const Version *version, const Version *bound) {
         return version_segment(bound, n - 1) <= version_segment(version, n - 1);
 }
 
-static bool term_matches(const Term *term, const Version *version) {
+/* Without the question whether a pre-release is wanted at all. */
+static bool bounds_match(const Term *term, const Version *version) {
         const Version *bound = term->version;
 
-        if (term->operator== OPERATOR_EQUAL)
-                return version_compare(version, bound) == 0;
-        if (term->operator== OPERATOR_NOT_EQUAL)
-                return version_compare(version, bound) != 0;
-
-        if (!prerelease_allowed(version, bound))
-                return false;
         switch (term->operator) {
+        case OPERATOR_EQUAL:
+                return version_compare(version, bound) == 0;
+        case OPERATOR_NOT_EQUAL:
+                return version_compare(version, bound) != 0;
         case OPERATOR_GREATER:
                 return version_compare(version, bound) > 0;
         case OPERATOR_GREATER_EQUAL:
@@ -168,9 +166,39 @@ static bool term_matches(const Term *term, const Version *version) {
         }
 }
 
+static bool term_matches(const Term *term, const Version *version) {
+        bool exact = term->operator== OPERATOR_EQUAL || term->operator== OPERATOR_NOT_EQUAL;
+
+        return (exact || prerelease_allowed(version, term->version)) && bounds_match(term, version);
+}
+
 bool constraint_matches(const Constraint *constraint, const Version *version) {
+        return constraint_find_rejecting(constraint, version) < 0;
+}
+
+int constraint_find_rejecting(const Constraint *constraint, const Version *version) {
         for (size_t i = 0; i < constraint->n_terms; i++)
                 if (!term_matches(&constraint->terms[i], version))
+                        return (int) i;
+        return -ENOENT;
+}
+
+static bool all_bounds_match(const Constraint *constraint, const Version *version) {
+        for (size_t i = 0; i < constraint->n_terms; i++)
+                if (!bounds_match(&constraint->terms[i], version))
                         return false;
         return true;
+}
+
+bool constraint_matches_with_prereleases(const Constraint *constraint, const Version *version) {
+        _cleanup_(version_freep) Version *release = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        if (constraint_matches(constraint, version))
+                return true;
+        if (!version_is_prerelease(version) || !all_bounds_match(constraint, version))
+                return false;
+        /* Without memory it is not wanted this time. */
+        text = strndup(version_string(version), strcspn(version_string(version), "-+"));
+        return text && version_parse(text, &release) >= 0 && all_bounds_match(constraint, release);
 }

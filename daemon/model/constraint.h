@@ -15,3 +15,9 @@ Constraint *constraint_free(Constraint *constraint);
 DEFINE_CLEANUP(Constraint *, constraint_free)
 
 bool constraint_matches(const Constraint *constraint, const Version *version);
+/* The same for who wants pre-releases as releases are: one that the bounds enclose matches, too, if the release that it leads
+ * to does ("< 2.0.0" is not for 2.0.0-rc1). */
+bool constraint_matches_with_prereleases(const Constraint *constraint, const Version *version);
+
+/* The first term, counted from 0 as commas separate them, that does not match on its own; -ENOENT if all do. */
+int constraint_find_rejecting(const Constraint *constraint, const Version *version);

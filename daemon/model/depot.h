@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "model/constraint.h"
 #include "model/package.h"
+#include "model/policy.h"
 
 typedef enum FileFormat {
         FILE_FORMAT_ZIP,
@@ -63,6 +64,7 @@ typedef struct DepotEntry {
         Constraint *constraint;         /* NULL: every version */
         char *constraint_text;          /* as written; NULL if omitted */
         uint64_t version_history_limit; /* 0: none */
+        VersionPolicy policy;           /* what neither it nor `global` says is for opendepot.yaml to say */
         StorageConfig storage;
         bool use_authenticated_client;
 

@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "base/sha256.h"
 #include "model/place.h"
+#include "model/record-private.h"
 
 #define RECORD_FORMAT 1
 #define RECORD_VERSIONS_MAX 10000
@@ -16,7 +17,7 @@
 
 static char *const record_members[] = { "format", "kind", "package", "source", "versions", NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
-        "proofMissing", "scan", "artifacts", NULL };
+        "proofMissing", "scan", "artifacts", "withdrawn", "drift", "upstream", NULL };
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
 static char *const artifact_members[] = { "file", "size", "sha256", "h1", NULL };
 
@@ -65,6 +66,7 @@ RecordVersion *record_version_free(RecordVersion *version) {
         free(version->key_fingerprint);
         free(version->subkey_fingerprint);
         free(version->scan);
+        record_upstream_clear(version);
         for (size_t i = 0; i < version->n_artifacts; i++)
                 artifact_clear(&version->artifacts[i]);
         free(version->artifacts);
@@ -271,6 +273,9 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
                 if (r < 0)
                         return r;
         }
+        r = record_upstream_copy(copy, version);
+        if (r < 0)
+                return r;
         if (version->unknown && json_object_deep_copy(version->unknown, &copy->unknown, NULL) < 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(copy);
@@ -291,6 +296,8 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
         joined->hash_algorithm = brought->hash_algorithm;
         joined->key_expired = brought->key_expired;
         joined->proof_missing = brought->proof_missing;
+        joined->hidden = joined->hidden && joined->state == VERSION_HELD;
+        record_upstream_join(joined, brought);
         if (string_assign(&joined->reason, brought->reason) < 0 ||
                 string_assign(&joined->tag, brought->tag) < 0 ||
                 string_assign(&joined->commit, brought->commit) < 0 ||
@@ -310,7 +317,7 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
 /* --- the document --- */
 
 /* What may stand in a message or a header: a line of printable ASCII. */
-static bool line_is_valid(const char *line) {
+bool record_line_is_valid(const char *line) {
         size_t length = strnlen(line, RECORD_TEXT_MAX + 1);
 
         for (size_t i = 0; i < length; i++)
@@ -379,7 +386,7 @@ static int keep_unknown(json_object *object, char *const *known, json_object **u
 }
 
 /* The same for an object inside of the version, under its key. */
-static int keep_unknown_below(
+int record_keep_unknown_below(
         json_object **unknown, const char *key, json_object *object, char *const *known) {
         _cleanup_(json_unrefp) json_object *below = NULL;
         int r;
@@ -412,7 +419,7 @@ static int parse_signature(const Place *place, RecordVersion *version) {
         if (r < 0)
                 return r;
         version->hash_algorithm = (unsigned) hash;
-        return keep_unknown_below(&version->unknown, "signature", signature.value, signature_members);
+        return record_keep_unknown_below(&version->unknown, "signature", signature.value, signature_members);
 }
 
 static int parse_artifact(const Place *place, VersionState state, RecordArtifact *artifact) {
@@ -470,7 +477,7 @@ static int parse_artifacts(const Place *place, PackageKind kind, RecordVersion *
                 if (r >= 0)
                         r = record_version_put_artifact(version, &artifact);
                 if (r >= 0)
-                        r = keep_unknown_below(&unknown, key, one.value, artifact_members);
+                        r = record_keep_unknown_below(&unknown, key, one.value, artifact_members);
                 if (r < 0) {
                         artifact_clear(&artifact);
                         return r;
@@ -525,6 +532,8 @@ static int parse_version(const Place *place, PackageKind kind, RecordVersion **r
                 r = keep_unknown(place->value, version_members, &version->unknown);
         if (r >= 0)
                 r = parse_signature(place, version);
+        if (r >= 0)
+                r = record_upstream_parse(place, version);
         if (r >= 0)
                 r = parse_artifacts(place, kind, version);
         if (r < 0)
@@ -581,7 +590,7 @@ static int parse_head(const Place *place, Record *record) {
                 return r;
         if (!package_is_valid(record->kind, record->package))
                 return place_refuse_text(place, "package", record->package, "is not the name of a package");
-        r = place_copy(place, "source", PLACE_OPTIONAL, line_is_valid, "a source", &record->source);
+        r = place_copy(place, "source", PLACE_OPTIONAL, record_line_is_valid, "a source", &record->source);
         return r < 0 ? r : 0;
 }
 
@@ -609,7 +618,7 @@ int record_parse(const char *data, size_t size, Record **ret, char **ret_error) 
         return 0;
 }
 
-static int set_time(json_object *object, const char *key, uint64_t usec) {
+int record_set_time(json_object *object, const char *key, uint64_t usec) {
         char text[CLOCK_TEXT_SIZE];
 
         if (usec == 0)
@@ -619,7 +628,7 @@ static int set_time(json_object *object, const char *key, uint64_t usec) {
 }
 
 /* Puts back what keep_unknown() collected. */
-static int add_unknown(json_object *object, json_object *unknown, char *const *known) {
+int record_add_unknown(json_object *object, json_object *unknown, char *const *known) {
         if (!unknown)
                 return 0;
         json_object_object_foreach(unknown, key, value) {
@@ -634,7 +643,7 @@ static int add_unknown(json_object *object, json_object *unknown, char *const *k
         return 0;
 }
 
-static json_object *unknown_below(json_object *unknown, const char *key) {
+json_object *record_unknown_below(json_object *unknown, const char *key) {
         json_object *below = NULL;
 
         return unknown && json_get_object(unknown, key, &below) > 0 ? below : NULL;
@@ -653,13 +662,14 @@ static int format_signature(json_object *object, const RecordVersion *version) {
         if (r >= 0)
                 r = json_set_string(signature, "subkey", version->subkey_fingerprint);
         if (r >= 0)
-                r = set_time(signature, "signedAt", version->signed_usec);
+                r = record_set_time(signature, "signedAt", version->signed_usec);
         if (r >= 0)
                 r = json_set_uint64(signature, "hash", version->hash_algorithm);
         if (r >= 0)
                 r = json_set_bool(signature, "keyExpired", version->key_expired);
         if (r >= 0)
-                r = add_unknown(signature, unknown_below(version->unknown, "signature"), signature_members);
+                r = record_add_unknown(
+                        signature, record_unknown_below(version->unknown, "signature"), signature_members);
         if (r < 0)
                 return r;
         return json_set(object, "signature", TAKE_PTR(signature));
@@ -680,7 +690,7 @@ static int format_artifact(json_object *artifacts, const RecordArtifact *artifac
         if (r >= 0 && artifact->h1[0])
                 r = json_set_string(object, "h1", artifact->h1);
         if (r >= 0)
-                r = add_unknown(object, unknown_below(unknown, key), artifact_members);
+                r = record_add_unknown(object, record_unknown_below(unknown, key), artifact_members);
         if (r < 0)
                 return r;
         return json_set(artifacts, key, TAKE_PTR(object));
@@ -688,7 +698,7 @@ static int format_artifact(json_object *artifacts, const RecordArtifact *artifac
 
 static int format_artifacts(json_object *object, const RecordVersion *version) {
         _cleanup_(json_unrefp) json_object *artifacts = json_object_new_object();
-        json_object *unknown = unknown_below(version->unknown, "artifacts");
+        json_object *unknown = record_unknown_below(version->unknown, "artifacts");
         int r;
 
         if (!artifacts)
@@ -711,7 +721,7 @@ static int format_version(json_object *versions, const RecordVersion *version) {
         if (r >= 0)
                 r = json_set_string(object, "reason", version->reason);
         if (r >= 0)
-                r = set_time(object, "publishedAt", version->published_usec);
+                r = record_set_time(object, "publishedAt", version->published_usec);
         if (r >= 0)
                 r = json_set_string(object, "tag", version->tag);
         if (r >= 0)
@@ -725,7 +735,9 @@ static int format_version(json_object *versions, const RecordVersion *version) {
         if (r >= 0)
                 r = format_artifacts(object, version);
         if (r >= 0)
-                r = add_unknown(object, version->unknown, version_members);
+                r = record_upstream_format(object, version);
+        if (r >= 0)
+                r = record_add_unknown(object, version->unknown, version_members);
         if (r < 0)
                 return r;
         return json_set(versions, version_string(version->version), TAKE_PTR(object));
@@ -748,7 +760,7 @@ static int format_record(json_object *object, const Record *record) {
         r = json_set(object, "versions", versions);
         for (size_t i = 0; r >= 0 && i < record->n_versions; i++)
                 r = format_version(versions, record->versions[i]);
-        return r < 0 ? r : add_unknown(object, record->unknown, record_members);
+        return r < 0 ? r : record_add_unknown(object, record->unknown, record_members);
 }
 
 char *record_format(const Record *record) {

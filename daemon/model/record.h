@@ -8,8 +8,13 @@
  *                                      "sha256": "…", "h1": "h1:…"}}}}}
  *
  * A version whose SHA256SUMS, signature or keys the store has lost has "proofMissing": true until they are there again.
- * A module has "commit" beside "tag", no "signature", and its one artifact under "module". Members that are not known
- * (written by a newer version) are kept as they are when the record is written again. */
+ * A module has "commit" beside "tag", no "signature", and its one artifact under "module". 
+ *
+ * What upstream has said since: "withdrawn": {"message": "…", "hidden": true} (hidden: held because of it), and "drift":
+ * [{"kind": "vanished", "seenAt": "…Z", "detail": "…"}], each difference once as long as it lasts. What it said when the
+ * version was brought, for comparing: "upstream": {"releasedAt", "committedAt"}.
+ *
+ * Members that are not known (written by a newer version) are kept as they are when the record is written again. */
 #pragma once
 
 #include "base/json.h"
@@ -50,6 +55,22 @@ typedef struct RecordArtifact {
         char h1[64];
 } RecordArtifact;
 
+/* How upstream differs from what was published; the published bytes stay. */
+#define DRIFT_VANISHED "vanished" /* the listing has the version no more */
+#define DRIFT_TAG "tag"           /* the tag, or the release, is not the one that it was */
+
+typedef struct RecordDrift {
+        char *kind;         /* one of the above, or a newer version's */
+        uint64_t seen_usec; /* when it was first seen */
+        char *detail;
+        json_object *unknown;
+} RecordDrift;
+
+/* When upstream released it, and made its commit, as it said when the version was brought; 0: not known. */
+typedef struct RecordRelease {
+        uint64_t released_usec, committed_usec;
+} RecordRelease;
+
 typedef struct RecordVersion {
         Version *version;
         VersionState state;
@@ -63,6 +84,13 @@ typedef struct RecordVersion {
         bool key_expired;
 
         bool proof_missing; /* the store has lost SHA256SUMS, their signature or the keys: to be fetched again */
+
+        bool withdrawn; /* upstream has withdrawn it since */
+        char *withdrawn_message;
+        bool hidden; /* for that reason VERSION_HELD, until upstream takes it back */
+        RecordDrift *drift;
+        size_t n_drift;
+        RecordRelease upstream;
 
         char *scan;                /* summary, "not scanned" */
         RecordArtifact *artifacts; /* sorted by platform */
@@ -106,3 +134,10 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret);
 /* What `known` becomes with what was brought for it: described as `brought` is, with the artifacts of both, and published
  * since when it was. */
 int record_version_join(const RecordVersion *known, const RecordVersion *brought, RecordVersion **ret);
+
+const RecordDrift *record_version_find_drift(const RecordVersion *version, const char *kind);
+/* Notes a difference. Returns 1, 0 when just that is noted already, -E2BIG or -ENOMEM. */
+int record_version_set_drift(
+        RecordVersion *version, const char *kind, uint64_t seen_usec, const char *detail);
+/* It is gone again. Returns whether it was noted. */
+bool record_version_clear_drift(RecordVersion *version, const char *kind);

@@ -183,6 +183,8 @@ static int release_to_json(const Release *release, json_object **ret) {
                 r = json_set_string(object, "version", version_string(release->version));
         if (r >= 0 && release->created_usec > 0)
                 r = json_set_uint64(object, "created", release->created_usec);
+        if (r >= 0 && release->committed_usec > 0)
+                r = json_set_uint64(object, "committed", release->committed_usec);
         if (r >= 0 && release->withdrawn)
                 r = json_set_bool(object, "withdrawn", true);
         if (r >= 0)
@@ -283,6 +285,8 @@ static int release_from_json(const Place *place, Release *release) {
                         place, text ? "version" : "tag", text ? text : release->tag, "is not a version");
         if (r >= 0)
                 r = place_uint64(place, "created", UINT64_MAX, PLACE_OPTIONAL, &release->created_usec);
+        if (r >= 0)
+                r = place_uint64(place, "committed", UINT64_MAX, PLACE_OPTIONAL, &release->committed_usec);
         if (r >= 0)
                 r = place_bool(place, "withdrawn", PLACE_OPTIONAL, &release->withdrawn);
         if (r >= 0)

@@ -1,5 +1,8 @@
 #include "plan/plan.h"
 
+#include <stdio.h>
+
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/text.h"
 
@@ -10,6 +13,9 @@ static const char *const action_names[_PLAN_ACTION_MAX] = {
         [PLAN_WAIT] = "wait",
         [PLAN_WITHDRAW] = "withdraw",
         [PLAN_PRUNE] = "prune",
+        [PLAN_HOLD] = "hold",
+        [PLAN_HIDE] = "hide",
+        [PLAN_RESTORE] = "restore",
 };
 
 const char *plan_action_to_string(PlanAction action) {
@@ -28,6 +34,7 @@ Plan *plan_free(Plan *plan) {
         for (size_t i = 0; i < plan->n_items; i++)
                 item_clear(&plan->items[i]);
         free(plan->items);
+        free(plan->standings);
         free(plan);
         return NULL;
 }
@@ -39,10 +46,12 @@ typedef struct Candidate {
         const RecordVersion *held;
 } Candidate;
 
-/* How many versions of one wish are newer than the one being looked at. */
+/* What of one wish is newer than the version being looked at. */
 typedef struct Rank {
-        uint64_t matching; /* that are installable or could become so */
+        uint64_t matching; /* versions that are installable or could become so */
         uint64_t published;
+        const char **platforms; /* that can be installed of them; borrowed */
+        size_t n_platforms;
 } Rank;
 
 typedef struct Planner {
@@ -57,12 +66,50 @@ typedef struct Verdict {
         bool matched;          /* at least one wish matches, wanted or beyond its limit */
         bool removable;        /* every wish that matches has enough newer versions published */
         const PlanWant *limit; /* one that has it beyond its limit */
+        const char *sole;      /* a platform that no newer version has, so that it is not removable */
+        const PlanWant
+                *age;      /* one that would want it if it were older: the first that it is old enough for */
+        uint64_t due_usec; /* for that one */
+        bool hidden;       /* not to be seen, as upstream has withdrawn it */
 } Verdict;
 
-static bool entry_matches(const DepotEntry *entry, const Version *version) {
+static bool policy_lets_in(const PlanWant *want, const Version *version) {
+        return !version_is_prerelease(version) || want->policy.prereleases != PRERELEASES_NEVER;
+}
+
+static bool want_matches(const PlanWant *want, const Version *version) {
+        const DepotEntry *entry = want->entry;
+
+        if (!policy_lets_in(want, version))
+                return false;
+        if (want->policy.prereleases == PRERELEASES_WANTED)
+                return !entry->constraint || constraint_matches_with_prereleases(entry->constraint, version);
         /* Without a constraint every release is wanted, as ">= 0.0.0" has it: no pre-releases. */
         return entry->constraint ? constraint_matches(entry->constraint, version)
                                  : !version_is_prerelease(version);
+}
+
+static bool is_withdrawn(const Candidate *candidate) {
+        return candidate->release ? candidate->release->withdrawn
+                                  : candidate->held && candidate->held->withdrawn;
+}
+
+/* What is in the store already is as old as it has to be. */
+static bool is_young(
+        const PlanInput *input, const PlanWant *want, const Candidate *candidate, uint64_t *ret_due) {
+        uint64_t age = want->policy.minimum_release_age_usec, created;
+
+        *ret_due = 0;
+        if (age == 0 || candidate->held || !candidate->release || candidate->release->withdrawn)
+                return false;
+        if (input->now && input->only && version_order(input->only, candidate->version) == 0)
+                return false;
+        created = candidate->release->created_usec;
+        if (created == 0)
+                return true;
+        if (__builtin_add_overflow(created, age, ret_due))
+                *ret_due = UINT64_MAX;
+        return *ret_due > input->now_usec;
 }
 
 /* "linux_amd64" is wanted if a wish that wants the version names both halves. */
@@ -99,36 +146,131 @@ static const char *state_text(const Candidate *candidate) {
         return is_published(candidate) ? "published" : "held back";
 }
 
-static Verdict judge(Planner *planner, const Candidate *candidate) {
-        const PlanInput *input = planner->input;
-        bool withdrawn = candidate->release && candidate->release->withdrawn;
-        Verdict verdict = { .removable = true };
+/* Hidden if every wish that it is for hides what is withdrawn; as long as it is for none, it stays as it is. */
+static bool is_to_hide(const PlanInput *input, const Candidate *candidate) {
+        bool matched = false;
 
+        if (!candidate->held || !is_withdrawn(candidate))
+                return false;
         for (size_t i = 0; i < input->n_wants; i++) {
-                const DepotEntry *entry = input->wants[i].entry;
-                uint64_t limit = entry->version_history_limit;
-                Rank *rank = &planner->ranks[i];
-                bool available = is_available(input, entry, candidate);
-
-                if (!entry_matches(entry, candidate->version))
+                if (!want_matches(&input->wants[i], candidate->version))
                         continue;
-                verdict.matched = true;
-                if (limit == 0 || rank->matching < limit) {
-                        if (!verdict.want && (withdrawn || available))
-                                verdict.want = &input->wants[i];
-                        verdict.removable = false;
-                } else {
-                        verdict.limit = &input->wants[i];
-                        if ((input->assume_added ? rank->matching : rank->published) < limit)
-                                verdict.removable = false;
+                if (input->wants[i].policy.withdrawn != WITHDRAWN_HIDE)
+                        return false;
+                matched = true;
+        }
+        return matched || candidate->held->hidden;
+}
+
+static bool rank_has_platform(const Rank *rank, const char *platform) {
+        for (size_t i = 0; i < rank->n_platforms; i++)
+                if (streq(rank->platforms[i], platform))
+                        return true;
+        return false;
+}
+
+/* The first platform of the candidate that the wish wants and that no newer version of its history has. */
+static const char *find_sole_platform(const Rank *rank, const DepotEntry *entry, const RecordVersion *held) {
+        for (size_t i = 0; held && held->state == VERSION_PUBLISHED && i < held->n_artifacts; i++) {
+                const char *platform = held->artifacts[i].platform;
+
+                if (platform && entry_wants_platform(entry, platform) && !rank_has_platform(rank, platform))
+                        return platform;
+        }
+        return NULL;
+}
+
+static int rank_add_platform(Rank *rank, const char *platform) {
+        return rank_has_platform(rank, platform) ? 0
+                                                 : LIST_APPEND(rank->platforms, rank->n_platforms, platform);
+}
+
+/* Counts the candidate for those that are older. */
+static int rank_add(const PlanInput *input, Rank *rank, const DepotEntry *entry, const Candidate *candidate,
+        bool available, bool published) {
+        char **platforms = candidate->release ? candidate->release->platforms : NULL;
+        int r = 0;
+
+        rank->matching += available;
+        rank->published += published;
+        for (size_t i = 0; published && i < candidate->held->n_artifacts && r >= 0; i++)
+                if (candidate->held->artifacts[i].platform)
+                        r = rank_add_platform(rank, candidate->held->artifacts[i].platform);
+        if (!input->assume_added || !available || is_withdrawn(candidate))
+                return r;
+        for (; platforms && *platforms && r >= 0; platforms++)
+                if (entry_wants_platform(entry, *platforms))
+                        r = rank_add_platform(rank, *platforms);
+        return r;
+}
+
+/* What one wish says, and counts the candidate in its history. */
+static int judge_want(
+        Planner *planner, size_t i, const Candidate *candidate, Verdict *verdict, PlanStanding *ret) {
+        const PlanInput *input = planner->input;
+        const PlanWant *want = &input->wants[i];
+        const DepotEntry *entry = want->entry;
+        Rank *rank = &planner->ranks[i];
+        uint64_t limit = entry->version_history_limit, due;
+        bool young = is_young(input, want, candidate, &due), within = limit == 0 || rank->matching < limit,
+             possible = !verdict->hidden && is_available(input, entry, candidate),
+             available = possible && !young;
+        const char *sole;
+
+        *ret = (PlanStanding) { .newer = rank->matching };
+        if (!want_matches(want, candidate->version)) {
+                ret->verdict = version_is_prerelease(candidate->version) &&
+                                               !policy_lets_in(want, candidate->version)
+                                       ? PLAN_PRERELEASE
+                                       : PLAN_REJECTED;
+                return 0;
+        }
+        verdict->matched = true;
+        if (within) {
+                ret->verdict = young && possible ? PLAN_YOUNG : available ? PLAN_WANTED : PLAN_ABSENT;
+                ret->due_usec = ret->verdict == PLAN_YOUNG ? due : 0;
+                if (!verdict->want && (is_withdrawn(candidate) || available))
+                        verdict->want = want;
+                if (ret->verdict == PLAN_YOUNG &&
+                        (!verdict->age || verdict->due_usec == 0 || (due > 0 && due < verdict->due_usec))) {
+                        verdict->age = want;
+                        verdict->due_usec = due;
                 }
-                if (available)
-                        rank->matching++;
-                if (is_published(candidate))
-                        rank->published++;
+                verdict->removable = false;
+        } else {
+                ret->verdict = PLAN_BEYOND;
+                verdict->limit = want;
+                sole = find_sole_platform(rank, entry, candidate->held);
+                if (sole)
+                        verdict->sole = sole;
+                if (sole || (input->assume_added ? rank->matching : rank->published) < limit)
+                        verdict->removable = false;
+        }
+        return rank_add(
+                input, rank, entry, candidate, available, !verdict->hidden && is_published(candidate));
+}
+
+static int judge(Planner *planner, const Candidate *candidate, Verdict *ret) {
+        const PlanInput *input = planner->input;
+        Verdict verdict = { .removable = true, .hidden = is_to_hide(input, candidate) };
+        bool explain = input->explain && version_order(input->explain, candidate->version) == 0;
+        int r = 0;
+
+        if (explain) {
+                planner->plan->standings = calloc(MAX_OF(input->n_wants, (size_t) 1), sizeof(PlanStanding));
+                if (!planner->plan->standings)
+                        return -ENOMEM;
+        }
+        for (size_t i = 0; i < input->n_wants && r >= 0; i++) {
+                PlanStanding standing;
+
+                r = judge_want(planner, i, candidate, &verdict, &standing);
+                if (explain)
+                        planner->plan->standings[i] = standing;
         }
         verdict.removable = verdict.removable && verdict.matched;
-        return verdict;
+        *ret = verdict;
+        return r;
 }
 
 static bool wants_platform(const Planner *planner, const Candidate *candidate, const char *platform) {
@@ -139,8 +281,10 @@ static bool wants_platform(const Planner *planner, const Candidate *candidate, c
                 uint64_t limit = entry->version_history_limit;
                 /* judge() has counted this candidate already, if the wish wants any of its platforms. */
                 bool within = limit == 0 || planner->ranks[i].matching <= limit;
+                uint64_t due;
 
-                if (within && entry_matches(entry, candidate->version) &&
+                if (within && want_matches(&input->wants[i], candidate->version) &&
+                        !is_young(input, &input->wants[i], candidate, &due) &&
                         entry_wants_platform(entry, platform))
                         return true;
         }
@@ -238,47 +382,118 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
         return 0;
 }
 
-static int plan_candidate(Planner *planner, const Candidate *candidate) {
-        const PlanInput *input = planner->input;
-        Verdict verdict = judge(planner, candidate);
-        bool withdrawn = candidate->release && candidate->release->withdrawn;
-        PlanItem *item;
+/* "3d", "36h", "90s" */
+static void format_age(uint64_t usec, char *ret, size_t size) {
+        static const struct {
+                uint64_t usec;
+                char letter;
+        } units[] = { { USEC_PER_DAY, 'd' }, { 60 * USEC_PER_MINUTE, 'h' }, { USEC_PER_MINUTE, 'm' } };
 
-        if (input->only && version_order(input->only, candidate->version) != 0)
-                return 0;
-        if (verdict.want && candidate->release && !withdrawn)
-                return plan_fetch(planner, candidate, &verdict);
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (usec % units[i].usec == 0) {
+                        (void) snprintf(ret, size, "%llu%c", (unsigned long long) (usec / units[i].usec),
+                                units[i].letter);
+                        return;
+                }
+        (void) snprintf(ret, size, "%llus", (unsigned long long) (usec / USEC_PER_SEC));
+}
 
-        if (!candidate->held) {
-                if (!withdrawn || !verdict.want)
-                        return 0;
-                item = add_item(planner, PLAN_WITHDRAW, candidate, &verdict);
-                if (!item)
-                        return -ENOMEM;
-                text_set(&item->reason, "withdrawn upstream%s%s",
-                        candidate->release->withdrawn_message ? ": " : "",
-                        strempty(candidate->release->withdrawn_message));
-                return 0;
-        }
+static int plan_hold(Planner *planner, const Candidate *candidate, const Verdict *verdict) {
+        PlanItem *item = add_item(planner, PLAN_HOLD, candidate, verdict);
+        char age[32], due[CLOCK_TEXT_SIZE];
 
-        item = add_item(
-                planner, verdict.removable && !input->only ? PLAN_PRUNE : PLAN_KEEP, candidate, &verdict);
+        if (!item)
+                return -ENOMEM;
+        item->due_usec = verdict->due_usec;
+        format_age(verdict->age->policy.minimum_release_age_usec, age, sizeof(age));
+        clock_format(verdict->due_usec, due);
+        if (verdict->due_usec == 0)
+                text_set(&item->reason,
+                        "upstream does not say when it was released, and depot %s has minimumReleaseAge %s",
+                        verdict->age->depot, age);
+        else
+                text_set(&item->reason, "younger than minimumReleaseAge %s of depot %s; due %s", age,
+                        verdict->age->depot, due);
+        return 0;
+}
+
+/* What upstream says of the withdrawal, to follow ": ". */
+static const char *withdrawn_message(const Candidate *candidate) {
+        return strempty(candidate->release ? candidate->release->withdrawn_message
+                        : candidate->held  ? candidate->held->withdrawn_message
+                                           : NULL);
+}
+
+/* Not in the store, or there and out of sight. */
+static int plan_withdraw(Planner *planner, const Candidate *candidate, const Verdict *verdict) {
+        bool hides = candidate->held && !candidate->held->hidden;
+        PlanItem *item = add_item(planner, hides ? PLAN_HIDE : PLAN_WITHDRAW, candidate, verdict);
+        const char *message = withdrawn_message(candidate);
+
+        if (!item)
+                return -ENOMEM;
+        text_set(&item->reason, "withdrawn upstream%s%s", message[0] ? ": " : "", message);
+        return 0;
+}
+
+static int plan_restore(Planner *planner, const Candidate *candidate, const Verdict *verdict) {
+        PlanItem *item = add_item(planner, PLAN_RESTORE, candidate, verdict);
+
+        if (!item)
+                return -ENOMEM;
+        text_set(&item->reason, "%s",
+                is_withdrawn(candidate) ? "withdrawn upstream, and a depot keeps what is withdrawn"
+                                        : "no longer withdrawn upstream");
+        return 0;
+}
+
+/* What the store has, and upstream has no more or nobody wants. */
+static int plan_held(Planner *planner, const Candidate *candidate, const Verdict *verdict) {
+        bool prune = verdict->removable && !planner->input->only;
+        PlanItem *item = add_item(planner, prune ? PLAN_PRUNE : PLAN_KEEP, candidate, verdict);
+
         if (!item)
                 return -ENOMEM;
         if (item->action == PLAN_PRUNE)
                 text_set(&item->reason, "beyond versionHistoryLimit %llu of depot %s",
-                        (unsigned long long) verdict.limit->entry->version_history_limit,
-                        verdict.limit->depot);
-        else if (!verdict.matched)
+                        (unsigned long long) verdict->limit->entry->version_history_limit,
+                        verdict->limit->depot);
+        else if (!verdict->matched)
                 text_set(&item->reason, "%s; no depot asks for it any more", state_text(candidate));
-        else if (verdict.limit && !verdict.want)
+        else if (verdict->limit && !verdict->want && verdict->sole)
+                text_set(&item->reason, "%s; beyond versionHistoryLimit, kept until a newer version has %s",
+                        state_text(candidate), verdict->sole);
+        else if (verdict->limit && !verdict->want)
                 text_set(&item->reason, "%s; beyond versionHistoryLimit, kept until newer versions are in",
                         state_text(candidate));
-        else if (withdrawn)
+        else if (is_withdrawn(candidate))
                 text_set(&item->reason, "%s; withdrawn upstream since", state_text(candidate));
         else
                 text_set(&item->reason, "%s; upstream no longer lists it", state_text(candidate));
         return 0;
+}
+
+static int plan_candidate(Planner *planner, const Candidate *candidate) {
+        const PlanInput *input = planner->input;
+        bool withdrawn = is_withdrawn(candidate), prune;
+        Verdict verdict;
+        int r;
+
+        r = judge(planner, candidate, &verdict);
+        if (r < 0 || (input->only && version_order(input->only, candidate->version) != 0))
+                return r;
+        prune = candidate->held && verdict.removable && !input->only;
+        if (verdict.hidden && !prune)
+                return plan_withdraw(planner, candidate, &verdict);
+        if (candidate->held && candidate->held->hidden && !prune)
+                return plan_restore(planner, candidate, &verdict);
+        if (verdict.want && candidate->release && !withdrawn)
+                return plan_fetch(planner, candidate, &verdict);
+        if (candidate->held)
+                return plan_held(planner, candidate, &verdict);
+        if (withdrawn && verdict.want)
+                return plan_withdraw(planner, candidate, &verdict);
+        return verdict.age ? plan_hold(planner, candidate, &verdict) : 0;
 }
 
 /* Both lists are newest first; a version in both is one candidate. */
@@ -324,6 +539,8 @@ int plan_make(const PlanInput *input, Plan **ret) {
         if (!plan || !ranks)
                 return -ENOMEM;
         r = plan_all(&planner);
+        for (size_t i = 0; i < input->n_wants; i++)
+                free(ranks[i].platforms);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(plan);

@@ -14,6 +14,9 @@ typedef enum PlanAction {
         PLAN_WAIT,     /* failed before, its next try is not due yet */
         PLAN_WITHDRAW, /* withdrawn upstream: not fetched */
         PLAN_PRUNE,    /* beyond every versionHistoryLimit that applies */
+        PLAN_HOLD,     /* younger than minimumReleaseAge */
+        PLAN_HIDE,     /* published, and to be taken out of sight as upstream has withdrawn it */
+        PLAN_RESTORE,  /* hidden, and to be published again */
         _PLAN_ACTION_MAX,
 } PlanAction;
 
@@ -23,6 +26,7 @@ const char *plan_action_to_string(PlanAction action);
 typedef struct PlanWant {
         const char *depot;
         const DepotEntry *entry;
+        VersionPolicy policy; /* with what the host says */
 } PlanWant;
 
 typedef struct PlanFailure {
@@ -42,6 +46,8 @@ typedef struct PlanInput {
         bool force;        /* failed versions are due at once */
         const Version
                 *only; /* nothing but this version; with `force` it is fetched even if it is published */
+        bool now;      /* minimumReleaseAge does not hold for `only` */
+        const Version *explain; /* the version that `standings` of the plan are about; NULL: none */
         /* Whether what is to be added counts as published when older versions are judged: true for showing the whole
          * outcome beforehand, false for deciding what may be removed now. */
         bool assume_added;
@@ -53,12 +59,31 @@ typedef struct PlanItem {
         char *version;          /* normalised text */
         char **platforms; /* to fetch; NULL for modules, and when it is the proof of what is there that is missing */
         const DepotEntry *entry; /* of the first depot that wants it; NULL if none does */
+        uint64_t due_usec;       /* held: when it is old enough, realtime; 0: nobody knows */
         char *reason;
 } PlanItem;
+
+/* What one wish says to one version. */
+typedef enum PlanVerdict {
+        PLAN_REJECTED,   /* its constraint does not match */
+        PLAN_PRERELEASE, /* its policy lets no such pre-release in */
+        PLAN_ABSENT,     /* upstream has withdrawn it, or has none of the platforms */
+        PLAN_YOUNG,      /* younger than its minimumReleaseAge */
+        PLAN_BEYOND,     /* beyond its versionHistoryLimit */
+        PLAN_WANTED,
+} PlanVerdict;
+
+typedef struct PlanStanding {
+        PlanVerdict verdict;
+        uint64_t newer;    /* versions that take a place in its history before this one */
+        uint64_t due_usec; /* PLAN_YOUNG: when it is old enough, realtime; 0: nobody knows */
+} PlanStanding;
 
 typedef struct Plan {
         PlanItem *items; /* newest version first */
         size_t n_items;
+        PlanStanding
+                *standings; /* one for each wish; NULL: the version to explain is neither listed nor held */
 } Plan;
 
 Plan *plan_free(Plan *plan);

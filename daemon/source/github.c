@@ -126,8 +126,10 @@ static int parse_release(const Place *place, const char *prefix, Release *releas
 
         /* When it could first be had; created_at is the time of its commit. */
         r = place_time(place, "published_at", PLACE_OPTIONAL, &release->created_usec);
-        if (r == 0)
-                r = place_time(place, "created_at", PLACE_OPTIONAL, &release->created_usec);
+        if (r >= 0)
+                r = place_time(place, "created_at", PLACE_OPTIONAL, &release->committed_usec);
+        if (r >= 0 && release->created_usec == 0)
+                release->created_usec = release->committed_usec;
         return r < 0 ? r : 1;
 }
 

@@ -244,17 +244,36 @@ static int describe_artifacts(const RecordVersion *recorded, sd_json_variant **r
         return r;
 }
 
+/* Nothing, where there is none. */
+static int describe_drift(const RecordVersion *recorded, sd_json_variant **ret) {
+        sd_json_variant *element;
+        int r = 0;
+
+        for (size_t i = 0; i < recorded->n_drift && r >= 0; i++) {
+                const RecordDrift *drift = &recorded->drift[i];
+
+                r = sd_json_buildo(&element, SD_JSON_BUILD_PAIR_STRING("kind", drift->kind),
+                        PAIR_TIME("seenAt", drift->seen_usec),
+                        SD_JSON_BUILD_PAIR_STRING("detail", drift->detail));
+                if (r >= 0)
+                        r = append(ret, element);
+        }
+        return r;
+}
+
 /* What is going on with it goes before what the record says. */
 static int describe_version(const Package *package, const char *text, const RecordVersion *recorded,
         const VersionStatus *status, sd_json_variant **array) {
         static const RecordVersion nothing = {};
         const RecordVersion *known = recorded ? recorded : &nothing;
-        VersionState state = status ? status->state : known->state;
+        VersionState state = status ? status->state : known->hidden ? VERSION_WITHDRAWN : known->state;
         const char *reason = status ? status->reason : known->reason;
-        sd_json_variant *artifacts = NULL, *element = NULL;
+        sd_json_variant *artifacts = NULL, *drift = NULL, *element = NULL;
         int r;
 
         r = describe_artifacts(recorded, &artifacts);
+        if (r >= 0)
+                r = describe_drift(known, &drift);
         if (r >= 0)
                 r = sd_json_buildo(&element, SD_JSON_BUILD_PAIR_STRING("package", package->name),
                         SD_JSON_BUILD_PAIR_STRING("version", text),
@@ -266,8 +285,13 @@ static int describe_version(const Package *package, const char *text, const Reco
                         PAIR_TEXT("commit", known->commit), PAIR_TEXT("key", known->key_fingerprint),
                         SD_JSON_BUILD_PAIR_CONDITION(!!known->key_fingerprint, "keyExpired",
                                 SD_JSON_BUILD_BOOLEAN(known->key_expired)),
+                        SD_JSON_BUILD_PAIR_CONDITION(known->withdrawn, "withdrawn",
+                                SD_JSON_BUILD_STRING(known->withdrawn_message ? known->withdrawn_message
+                                                                              : "upstream gives no reason")),
+                        SD_JSON_BUILD_PAIR_CONDITION(!!drift, "drift", SD_JSON_BUILD_VARIANT(drift)),
                         PAIR_TEXT("scan", known->scan), SD_JSON_BUILD_PAIR_VARIANT("artifacts", artifacts));
         sd_json_variant_unref(artifacts);
+        sd_json_variant_unref(drift);
         return r < 0 ? r : append(array, element);
 }
 
@@ -362,6 +386,7 @@ static int describe_plan(const Package *package, const Plan *plan, sd_json_varia
                                 SD_JSON_BUILD_PAIR_STRING("version", item->version),
                                 SD_JSON_BUILD_PAIR_STRING("action", plan_action_to_string(item->action)),
                                 SD_JSON_BUILD_PAIR_VARIANT("platforms", platforms),
+                                PAIR_TIME("due", item->due_usec),
                                 SD_JSON_BUILD_PAIR_STRING("reason", item->reason));
                 sd_json_variant_unref(platforms);
                 if (r >= 0)

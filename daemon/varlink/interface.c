@@ -23,7 +23,7 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(VersionState, SD_VARLINK_DEFINE_ENUM_VALUE(pl
         SD_VARLINK_DEFINE_ENUM_VALUE(repacking), SD_VARLINK_DEFINE_ENUM_VALUE(scanning),
         SD_VARLINK_DEFINE_ENUM_VALUE(storing), SD_VARLINK_FIELD_COMMENT("Can be installed"),
         SD_VARLINK_DEFINE_ENUM_VALUE(published),
-        SD_VARLINK_FIELD_COMMENT("Kept out of sight by policy, see reason"),
+        SD_VARLINK_FIELD_COMMENT("Kept out of sight by policy, see reason and, if it is too young, nextTry"),
         SD_VARLINK_DEFINE_ENUM_VALUE(held),
         SD_VARLINK_FIELD_COMMENT("Kept out, see reason; tried again at nextTry"),
         SD_VARLINK_DEFINE_ENUM_VALUE(failed), SD_VARLINK_FIELD_COMMENT("Upstream has withdrawn it"),
@@ -40,7 +40,12 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(PlanAction, SD_VARLINK_FIELD_COMMENT("Publish
         SD_VARLINK_FIELD_COMMENT("Upstream has withdrawn it, it is not fetched"),
         SD_VARLINK_DEFINE_ENUM_VALUE(withdraw),
         SD_VARLINK_FIELD_COMMENT("To be removed because of versionHistoryLimit"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(prune));
+        SD_VARLINK_DEFINE_ENUM_VALUE(prune),
+        SD_VARLINK_FIELD_COMMENT("Younger than minimumReleaseAge, see due"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(hold),
+        SD_VARLINK_FIELD_COMMENT("Withdrawn upstream, to be hidden from clients"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(hide), SD_VARLINK_FIELD_COMMENT("Hidden, to be published again"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(restore));
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(EventType, SD_VARLINK_FIELD_COMMENT("A request was taken up"),
         SD_VARLINK_DEFINE_ENUM_VALUE(accepted),
@@ -154,6 +159,13 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Artifact, SD_VARLINK_FIELD_COMMENT("OS_ARCH
         SD_VARLINK_FIELD_COMMENT("Hash of the content, as in a dependency lock file"),
         SD_VARLINK_DEFINE_FIELD(h1, SD_VARLINK_STRING, 0));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Drift,
+        SD_VARLINK_FIELD_COMMENT("vanished: no longer listed; tag: moved, or released anew"),
+        SD_VARLINK_DEFINE_FIELD(kind, SD_VARLINK_STRING, 0),
+        SD_VARLINK_FIELD_COMMENT("When it was first seen"),
+        SD_VARLINK_DEFINE_FIELD(seenAt, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_DEFINE_FIELD(detail, SD_VARLINK_STRING, 0));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Version, SD_VARLINK_DEFINE_FIELD(package, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD(version, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(state, VersionState, 0),
@@ -167,6 +179,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Version, SD_VARLINK_DEFINE_FIELD(package, S
         SD_VARLINK_DEFINE_FIELD(key, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("The signature is good, its key has expired since"),
         SD_VARLINK_DEFINE_FIELD(keyExpired, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Upstream has withdrawn it, for this reason"),
+        SD_VARLINK_DEFINE_FIELD(withdrawn, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("How upstream differs from what is published"),
+        SD_VARLINK_DEFINE_FIELD_BY_TYPE(drift, Drift, SD_VARLINK_ARRAY | SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD(scan, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(artifacts, Artifact, SD_VARLINK_ARRAY));
 
@@ -175,6 +191,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(PlanItem, SD_VARLINK_DEFINE_FIELD(package, 
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(action, PlanAction, 0),
         SD_VARLINK_FIELD_COMMENT("The platforms to fetch; empty for modules"),
         SD_VARLINK_DEFINE_FIELD(platforms, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+        SD_VARLINK_FIELD_COMMENT("Held: when it is old enough; absent: nobody knows"),
+        SD_VARLINK_DEFINE_FIELD(due, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD(reason, SD_VARLINK_STRING, 0));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Progress,
@@ -261,6 +279,8 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Sync, SD_VARLINK_SUPPORTS_MORE,
                 "Ask upstream unconditionally, try failed versions before they are due, and check a version "
                 "named explicitly anew against upstream"),
         SD_VARLINK_DEFINE_INPUT(force, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Take the version named even if it is younger than minimumReleaseAge"),
+        SD_VARLINK_DEFINE_INPUT(now, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("Without 'more': accepted. With 'more': accepted, plan, package, version "
                                  "and progress as they "
                                  "come, last done"),
@@ -316,6 +336,7 @@ SD_VARLINK_DEFINE_INTERFACE(opendepot_varlink, "io.defdev.opendepot",
         SD_VARLINK_SYMBOL_COMMENT("A Depot document"), &vl_type_Depot,
         SD_VARLINK_SYMBOL_COMMENT("A module or provider that depots name"), &vl_type_Package,
         SD_VARLINK_SYMBOL_COMMENT("A file that clients install from"), &vl_type_Artifact,
+        SD_VARLINK_SYMBOL_COMMENT("A difference between upstream and what was published"), &vl_type_Drift,
         SD_VARLINK_SYMBOL_COMMENT("A version that the store holds or that is wanted"), &vl_type_Version,
         SD_VARLINK_SYMBOL_COMMENT("One decision about one version, with its reason"), &vl_type_PlanItem,
         SD_VARLINK_SYMBOL_COMMENT("How far a request has come"), &vl_type_Progress,

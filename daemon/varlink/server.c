@@ -228,7 +228,7 @@ static int no_such_version(sd_varlink *link, const char *package, const char *ve
 /* What the methods take; each has its own selection of these. */
 typedef struct Parameters {
         const char *depot, *package, *version;
-        int force; /* tristate */
+        int force, now; /* tristate */
 } Parameters;
 
 #define FIELD_STRING(name, flags)                                                                           \
@@ -431,6 +431,8 @@ static int on_sync(
                 FIELD_STRING(version, SD_JSON_NULLABLE),
                 { "force", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate, offsetof(Parameters, force),
                         SD_JSON_NULLABLE },
+                { "now", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate, offsetof(Parameters, now),
+                        SD_JSON_NULLABLE },
                 {},
         };
         ReconcileOptions options = { .mode = RECONCILE_SYNC };
@@ -442,6 +444,10 @@ static int on_sync(
                 return r;
         options.force = p.force > 0;
         options.for_operator = true;
+        options.now = p.now > 0;
+        /* What is old enough is for the policy to say, but for one version that somebody has looked at. */
+        if (options.now && !p.version)
+                return sd_varlink_error_invalid_parameter_name(link, "now");
         return start_request(userdata, link, &options, &p, flags & SD_VARLINK_METHOD_MORE);
 }
 

@@ -141,6 +141,49 @@ static void test_refused(void) {
         constraint_free(constraint);
 }
 
+static void test_with_prereleases(void) {
+        static const struct {
+                const char *constraint, *version;
+                bool matches;
+        } cases[] = {
+                { ">= 1.0", "1.1.0-rc1", true },
+                { ">= 1.0", "1.0.0-rc1", false },
+                { "< 2.0", "2.0.0-rc1", false },
+                { "< 2.0", "1.9.0-rc1", true },
+                { "<= 2.0", "2.0.0-rc1", true },
+                { "~> 1.2", "1.3.0-beta.1", true },
+                { "~> 1.2", "2.0.0-beta.1", false },
+                { "= 1.2.0", "1.2.0-rc1", false },
+                { "!= 1.2.0", "1.2.0-rc1", true },
+                { ">= 1.0, < 2.0", "1.5.0", true },
+                { ">= 1.0, < 2.0", "2.5.0", false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(constraint_freep) Constraint *constraint = NULL;
+                _cleanup_(version_freep) Version *version = NULL;
+
+                check_int(constraint_parse(cases[i].constraint, &constraint, NULL), 0);
+                check_int(version_parse(cases[i].version, &version), 0);
+                check_int(constraint_matches_with_prereleases(constraint, version), cases[i].matches);
+        }
+}
+
+static void test_find_rejecting(void) {
+        _cleanup_(constraint_freep) Constraint *constraint = NULL;
+        _cleanup_(version_freep) Version *low = NULL, *high = NULL, *excluded = NULL, *good = NULL;
+
+        check_int(constraint_parse(">= 1.0, < 2.0, != 1.5.0", &constraint, NULL), 0);
+        check_int(version_parse("0.9.0", &low), 0);
+        check_int(version_parse("2.0.0", &high), 0);
+        check_int(version_parse("1.5.0", &excluded), 0);
+        check_int(version_parse("1.6.0", &good), 0);
+        check_int(constraint_find_rejecting(constraint, low), 0);
+        check_int(constraint_find_rejecting(constraint, high), 1);
+        check_int(constraint_find_rejecting(constraint, excluded), 2);
+        check_int(constraint_find_rejecting(constraint, good), -ENOENT);
+}
+
 int main(void) {
         test_table();
         test_refused();
@@ -148,5 +191,7 @@ int main(void) {
         /* Upper case does not sort before the rest of the text. */
         check_match("< 1.0.0-a", "1.0.0-B", true);
         test_recorded();
+        test_with_prereleases();
+        test_find_rejecting();
         return EXIT_SUCCESS;
 }

@@ -432,9 +432,9 @@ static void test_storage_problems(void) {
                         "6:54: 'ttl' must be a duration such as 30s, 15m or 1h, not '15 minutes'\n"
                         "6:75: 'enabled' must be true or false, not text\n" },
                 { "{gcs: {bucket: b}, presign: {ttl: 8000h}}",
-                        "6:54: 'ttl' must be between 1s and 168h, not '8000h'\n" },
+                        "6:54: 'ttl' must be between 1s and 7d, not '8000h'\n" },
                 { "{gcs: {bucket: b}, presign: {ttl: 0s}}",
-                        "6:54: 'ttl' must be between 1s and 168h, not '0s'\n" },
+                        "6:54: 'ttl' must be between 1s and 7d, not '0s'\n" },
                 { "{gcs: {bucket: b}, presign: {ttl: 1m1h}}",
                         "6:54: 'ttl' must be a duration such as 30s, 15m or 1h, not '1m1h'\n" },
                 { "{gcs: {bucket: b}, presign: {ttl: 15}}",
@@ -535,6 +535,60 @@ static void test_large_document(void) {
         check_int(config->depots[0]->n_entries, 16000);
 }
 
+/* An entry's own word comes first, then that of `global`, then that of the host. */
+static void test_policies(void) {
+        const VersionPolicy host = { .has_minimum_release_age = true,
+                .minimum_release_age_usec = 7 * USEC_PER_DAY,
+                .prereleases = PRERELEASES_NEVER,
+                .withdrawn = WITHDRAWN_HIDE };
+        _cleanup_(config_freep) Config *config = NULL;
+        const DepotEntry *entries;
+        VersionPolicy policy;
+
+        write_text("etc/conf.d/d.yaml", HEAD
+                "  global: {minimumReleaseAge: 2d, withdrawn: keep}\n"
+                "  moduleConfigs:\n"
+                "    - {name: a, provider: aws, repoOwner: o, minimumReleaseAge: 0s, prereleases: true}\n"
+                "  providerConfigs:\n"
+                "    - {name: p}\n");
+        config = load("etc", NULL);
+        check_config(config, "");
+        entries = config->depots[0]->entries;
+        policy = version_policy_join(entries[0].policy, host);
+        check_int(policy.minimum_release_age_usec, 0);
+        check_int(policy.prereleases, PRERELEASES_WANTED);
+        check_int(policy.withdrawn, WITHDRAWN_KEEP);
+        policy = version_policy_join(entries[1].policy, host);
+        check_int(policy.minimum_release_age_usec, 2 * USEC_PER_DAY);
+        check_int(policy.prereleases, PRERELEASES_NEVER);
+        check_int(policy.withdrawn, WITHDRAWN_KEEP);
+        policy = version_policy_join((VersionPolicy) {}, host);
+        check_int(policy.minimum_release_age_usec, 7 * USEC_PER_DAY);
+
+        check_document(HEAD "  providerConfigs:\n    - {name: p, minimumReleaseAge: 3 days}\n",
+                "6:36: 'minimumReleaseAge' must be a duration such as 30s, 15m or 1h, not '3 days'\n");
+}
+
+/* A document that says something else about versions is another one. */
+static void test_policy_digest(void) {
+        static const char *const policies[] = { "", ", minimumReleaseAge: 0s", ", minimumReleaseAge: 1d",
+                ", prereleases: true", ", prereleases: false", ", withdrawn: keep", ", withdrawn: hide" };
+        char digests[ELEMENTSOF(policies)][65];
+
+        for (size_t i = 0; i < ELEMENTSOF(policies); i++) {
+                _cleanup_free_ char *text =
+                        text_format(HEAD "  providerConfigs:\n    - {name: p%s}\n", policies[i]);
+                _cleanup_(config_freep) Config *config = NULL;
+
+                write_text("etc/conf.d/d.yaml", text);
+                config = load("etc", NULL);
+                check_config(config, "");
+                memcpy(digests[i], config->depots[0]->digest, sizeof(digests[i]));
+                for (size_t j = 0; j < i; j++)
+                        check(!streq(digests[i], digests[j]));
+        }
+}
+
 int main(void) {
         directory_make();
         test_names();
@@ -547,6 +601,8 @@ int main(void) {
         test_hostile_documents();
         test_complete_document();
         test_digest();
+        test_policies();
+        test_policy_digest();
         test_large_document();
         directory_remove();
         test_fixture_documents();

@@ -268,11 +268,12 @@ static void test_keep_planned(void) {
         check(package_set_status(package, "9.0.0", VERSION_FAILED, "why"));
         check_int(package_keep_planned_statuses(package, plan), 0);
         check_sorted(package);
-        check_int(package->n_statuses, _PLAN_ACTION_MAX - 2);
+        check_int(package->n_statuses, _PLAN_ACTION_MAX - 4);
         for (unsigned i = 0; i < _PLAN_ACTION_MAX; i++) {
                 _cleanup_free_ char *version = text_format("1.%u.0", i);
 
-                check(!package_find_status(package, version) == (i == PLAN_KEEP || i == PLAN_PRUNE));
+                check(!package_find_status(package, version) ==
+                        (i == PLAN_KEEP || i == PLAN_PRUNE || i == PLAN_HIDE || i == PLAN_RESTORE));
         }
 }
 
@@ -340,7 +341,7 @@ static void test_count(void) {
                 const char *version;
                 VersionState state;
         } held[] = { { "1.0.0", VERSION_PUBLISHED }, { "2.0.0", VERSION_PUBLISHED },
-                { "3.0.0", VERSION_HELD }, { "0.1.0", VERSION_PRUNING } };
+                { "3.0.0", VERSION_HELD }, { "3.1.0", VERSION_HELD }, { "0.1.0", VERSION_PRUNING } };
         _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "hashicorp", "aws");
         _cleanup_(package_freep) Package *package = new_package(depot);
         VersionCounts counts = package_count(package);
@@ -352,17 +353,19 @@ static void test_count(void) {
 
                 check_int(record_version_new(held[i].version, &version), 0);
                 version->state = held[i].state;
+                /* What upstream has withdrawn is none that policy keeps back. */
+                version->hidden = streq(held[i].version, "3.1.0");
                 check_int(record_put(package->record, version), 0);
         }
         for (VersionState state = 0; state < _VERSION_STATE_MAX; state++) {
                 _cleanup_free_ char *version = text_format("4.%d.0", (int) state);
 
-                if (state != VERSION_PUBLISHED && state != VERSION_HELD)
+                if (state != VERSION_PUBLISHED)
                         check(package_set_status(package, version, state, NULL));
         }
         counts = package_count(package);
         check_int(counts.published, 2);
-        check_int(counts.held, 1);
+        check_int(counts.held, 2);
         check_int(counts.failed, 1);
         /* Planned, fetching, verifying, repacking, scanning, storing. */
         check_int(counts.pending, 6);

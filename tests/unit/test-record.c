@@ -280,6 +280,86 @@ static void test_round_trip(void) {
         check_formatted(copied, provider_text);
 }
 
+/* What upstream has said since is kept, copied, and of a version that is brought again compared anew. */
+static void test_upstream(void) {
+        static const char text[] = "{\n"
+                                   "  \"format\": 1,\n"
+                                   "  \"kind\": \"provider\",\n"
+                                   "  \"package\": \"a/b\",\n"
+                                   "  \"versions\": {\n"
+                                   "    \"1.0.0\": {\n"
+                                   "      \"state\": \"held\",\n"
+                                   "      \"artifacts\": {},\n"
+                                   "      \"withdrawn\": {\n"
+                                   "        \"message\": \"leaks\",\n"
+                                   "        \"hidden\": true,\n"
+                                   "        \"since\": 1\n"
+                                   "      },\n"
+                                   "      \"drift\": [\n"
+                                   "        {\n"
+                                   "          \"kind\": \"vanished\",\n"
+                                   "          \"seenAt\": \"2026-11-23T04:05:06Z\",\n"
+                                   "          \"detail\": \"gone\",\n"
+                                   "          \"by\": \"x\"\n"
+                                   "        },\n"
+                                   "        {\n"
+                                   "          \"kind\": \"of-tomorrow\",\n"
+                                   "          \"detail\": \"new\"\n"
+                                   "        }\n"
+                                   "      ],\n"
+                                   "      \"upstream\": {\n"
+                                   "        \"releasedAt\": \"2026-11-22T00:00:00Z\",\n"
+                                   "        \"more\": 2\n"
+                                   "      }\n"
+                                   "    }\n"
+                                   "  }\n"
+                                   "}\n";
+        _cleanup_(record_freep) Record *record = parse(text), *copied = NULL;
+        _cleanup_(record_version_freep) RecordVersion *brought = NULL, *joined = NULL;
+        RecordVersion *version = find(record, "1.0.0"), *copy = NULL;
+
+        check_formatted(record, text);
+        check(version->withdrawn && version->hidden);
+        check_string(version->withdrawn_message, "leaks");
+        check_int(version->n_drift, 2);
+        check_int(record_version_copy(version, &copy), 0);
+        check_int(record_new(record->kind, record->package, record->source, &copied), 0);
+        check_int(record_put(copied, copy), 0);
+        check_formatted(copied, text);
+
+        check_int(record_version_new("1.0.0", &brought), 0);
+        check_int(record_version_join(version, brought, &joined), 0);
+        check(joined->state == VERSION_PUBLISHED && !joined->hidden && joined->withdrawn);
+        check_int(joined->upstream.released_usec, 0);
+        check_int(joined->n_drift, 2);
+}
+
+static void test_drift(void) {
+        _cleanup_(record_version_freep) RecordVersion *version = NULL;
+
+        check_int(record_version_new("1.0.0", &version), 0);
+        check(!record_version_find_drift(version, DRIFT_TAG) &&
+                !record_version_clear_drift(version, DRIFT_TAG));
+        check_int(record_version_set_drift(version, DRIFT_TAG, 5, "moved"), 1);
+        check_int(record_version_set_drift(version, DRIFT_VANISHED, 6, "gone"), 1);
+        /* The same once more is no news and was first seen when it was. */
+        check_int(record_version_set_drift(version, DRIFT_TAG, 7, "moved"), 0);
+        check_int(record_version_find_drift(version, DRIFT_TAG)->seen_usec, 5);
+        check_int(record_version_set_drift(version, DRIFT_TAG, 8, "moved again"), 1);
+        check_int(version->n_drift, 2);
+        check_string(record_version_find_drift(version, DRIFT_TAG)->detail, "moved again");
+        check(record_version_clear_drift(version, DRIFT_TAG));
+        check_int(version->n_drift, 1);
+        check_string(version->drift[0].kind, DRIFT_VANISHED);
+        for (unsigned i = 0; i < 100; i++) {
+                _cleanup_free_ char *kind = text_format("k%u", i);
+                int r = record_version_set_drift(version, kind, 9, "x");
+
+                check_int(r, version->n_drift < 16 || i == 14 ? 1 : -E2BIG);
+        }
+        check_int(version->n_drift, 16);
+}
+
 /* Versions are written newest first, however they were read. */
 static void test_unordered(void) {
         _cleanup_(record_freep) Record *record =
@@ -502,6 +582,8 @@ int main(void) {
         test_order();
         test_artifacts();
         test_round_trip();
+        test_upstream();
+        test_drift();
         test_unordered();
         test_unknown();
         test_join();

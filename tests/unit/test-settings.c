@@ -80,6 +80,8 @@ static void test_settings(void) {
         check(defaults->allow_expired_keys && !defaults->allow_weak_hashes);
         check(!defaults->trust_on_first_use && defaults->require_signature);
         check(defaults->workers_parallel >= 1);
+        check(!defaults->policy.has_minimum_release_age && !defaults->policy.prereleases &&
+                !defaults->policy.withdrawn);
 
         empty_directory();
         write_text("set/opendepot.yaml",
@@ -112,7 +114,8 @@ static void test_settings(void) {
                 "allowExpiredKeys: false\n"
                 "allowWeakHashes: true\n"
                 "trustOnFirstUse: true\n"
-                "requireSignature: false\n");
+                "requireSignature: false\n"
+                "policy: {minimumReleaseAge: 1d12h, prereleases: false, withdrawn: hide}\n");
         config = load("set", NULL);
         check_config(config, "");
         s = config->settings;
@@ -144,6 +147,10 @@ static void test_settings(void) {
         check_string(s->keys[2].provider_namespace, "hashicorp");
         check(!s->allow_expired_keys && s->allow_weak_hashes);
         check(s->trust_on_first_use && !s->require_signature);
+        check(s->policy.has_minimum_release_age);
+        check_int(s->policy.minimum_release_age_usec, USEC_PER_DAY + USEC_PER_DAY / 2);
+        check_int(s->policy.prereleases, PRERELEASES_NEVER);
+        check_int(s->policy.withdrawn, WITHDRAWN_HIDE);
         config = config_free(config);
 
         write_text("set/opendepot.yaml", "keys: [{namespace: hashicorp, fingerprint: "
@@ -170,6 +177,10 @@ static void test_settings_problems(void) {
                 "set/opendepot.yaml:1:64: 'maxArtifactSize' must be between 1M and 1024G, not '1K'\n"
                 "set/opendepot.yaml:1:85: 'maxDocumentSize' must be a size such as 512K, 32M or 4G, not "
                 "'4T'\n");
+        check_settings("policy: {minimumReleaseAge: 367d, prereleases: maybe, withdrawn: drop}\n",
+                "set/opendepot.yaml:1:29: 'minimumReleaseAge' must be between 0 and 366d, not '367d'\n"
+                "set/opendepot.yaml:1:48: 'prereleases' must be true or false, not text\n"
+                "set/opendepot.yaml:1:66: 'withdrawn' must be 'keep' or 'hide', not 'drop'\n");
         check_settings("transfers: {maxArtifactSize: 99999999999999999999G}\n",
                 "set/opendepot.yaml:1:30: 'maxArtifactSize' must be a size such as 512K, 32M or 4G, not "
                 "'99999999999999999999G'\n");
@@ -178,7 +189,7 @@ static void test_settings_problems(void) {
                 "'18446744073709551615G'\n");
         check_settings("workers: {parallel: 4294967297, timeout: 25h}\n",
                 "set/opendepot.yaml:1:21: 'parallel' must be between 1 and 256, not '4294967297'\n"
-                "set/opendepot.yaml:1:42: 'timeout' must be between 1s and 24h, not '25h'\n");
+                "set/opendepot.yaml:1:42: 'timeout' must be between 1s and 1d, not '25h'\n");
         check_settings("upstream: {github: {apiUrl: \"https://token@ghe/\", webUrl: \"https://ghe/?a\"}, "
                        "hashicorp: {apiUrl: \"https://\", releasesUrl: \"https://a:b/\"}}\n",
                 "set/opendepot.yaml:1:29: 'apiUrl' must not hold a user or password\n"
@@ -226,7 +237,8 @@ static void test_network(void) {
 
         empty_directory();
         write_text("set/opendepot.yaml",
-                "network: {proxy: \"http://proxy.example.com:3128/\", proxyCredential: proxy-login, noProxy: "
+                "network: {proxy: \"http://proxy.example.com:3128/\", proxyCredential: proxy-login, "
+                "noProxy: "
                 "[.example.com, 10.0.0.0/8, \"fd00::/8\", \"*\"],\n"
                 "  clientCertificate: /etc/client.pem, clientKeyCredential: client-key, maxRate: 10M}\n");
         config = load("set", NULL);
@@ -244,7 +256,8 @@ static void test_network(void) {
         check_settings("network: {proxy: \"http://user:secret@proxy:3128\"}\n",
                 "set/opendepot.yaml:1:18: 'proxy' must not hold a user or password\n");
         check_settings("network: {proxy: \"socks5://proxy:1080\"}\n",
-                "set/opendepot.yaml:1:18: 'proxy' must be an http:// or https:// address without user, query "
+                "set/opendepot.yaml:1:18: 'proxy' must be an http:// or https:// address without user, "
+                "query "
                 "and fragment, not 'socks5://proxy:1080'\n");
         check_settings("network: {proxy: \"http://proxy/path\"}\n",
                 "set/opendepot.yaml:1:18: 'proxy' must be http:// or https:// with a host and a port, not "
@@ -257,7 +270,8 @@ static void test_network(void) {
                        "maxRate: 1K}\n",
                 "set/opendepot.yaml:1:28: 'proxyCredential' must be the name of a credential, printable "
                 "ASCII text without '/' and ':', not 'a/b'\n"
-                "set/opendepot.yaml:1:52: 'clientCertificate' must be an absolute path without '.' and '..', "
+                "set/opendepot.yaml:1:52: 'clientCertificate' must be an absolute path without '.' and "
+                "'..', "
                 "not 'c.pem'\n"
                 "set/opendepot.yaml:1:69: 'noProxy' must be a host, a domain, an address, a network such as "
                 "10.0.0.0/8, or '*', not 'a,b'\n"

@@ -1,0 +1,209 @@
+/* What upstream says of versions that the store has: noted in the record, told once, and followed only where a policy asks
+ * for it. The published bytes never change. */
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/message-id.h"
+#include "base/text.h"
+#include "job/commit.h"
+#include "job/reconcile-private.h"
+
+static void log_mark(const Package *package, const RecordVersion *version, int level, const char *message_id,
+        const char *text, const char *detail) {
+        const char *number = version_string(version->version);
+
+        log_entry(level, message_id,
+                &(LogContext) {
+                        .depot = package_depot(package),
+                        .package = package->name,
+                        .version = number,
+                        .state = version_state_to_string(version->state),
+                        .reason = detail,
+                },
+                "%s %s: %s%s%s", package->name, number, text, isempty(detail) ? "" : ": ", strempty(detail));
+}
+
+/* Returns 1 when the record has changed. */
+static int mark_withdrawn(const Package *package, RecordVersion *version, const Release *release) {
+        int r;
+
+        if (!release || (release->withdrawn == version->withdrawn &&
+                                (!release->withdrawn ||
+                                        streq_ptr(release->withdrawn_message, version->withdrawn_message))))
+                return 0;
+        if (release->withdrawn != version->withdrawn)
+                log_mark(package, version, LOG_WARNING, MESSAGE_VERSION_WITHDRAWN,
+                        release->withdrawn ? "upstream has withdrawn it"
+                                           : "upstream has taken its withdrawal back",
+                        release->withdrawn ? release->withdrawn_message : NULL);
+        version->withdrawn = release->withdrawn;
+        r = string_assign(
+                &version->withdrawn_message, release->withdrawn ? release->withdrawn_message : NULL);
+        return r < 0 ? r : 1;
+}
+
+static int mark_hidden(const Package *package, RecordVersion *version, const PlanItem *item) {
+        bool hide = item->action == PLAN_HIDE;
+        int r;
+
+        if (!hide && item->action != PLAN_RESTORE)
+                return 0;
+        /* What is held for another reason stays so. */
+        if (hide && version->state != VERSION_PUBLISHED)
+                return 0;
+        version->hidden = hide;
+        version->state = hide ? VERSION_HELD : VERSION_PUBLISHED;
+        r = string_assign(&version->reason, hide ? item->reason : NULL);
+        log_mark(package, version, LOG_NOTICE, MESSAGE_VERSION_WITHDRAWN,
+                hide ? "it is hidden from clients" : "it can be installed again", item->reason);
+        return r < 0 ? r : 1;
+}
+
+/* Returns 1 when the record has changed. */
+static int set_drift(const Package *package, RecordVersion *version, const char *kind, const char *detail) {
+        int r = record_version_set_drift(version, kind, clock_realtime_usec(), detail);
+
+        if (r > 0)
+                log_mark(package, version, LOG_WARNING, MESSAGE_VERSION_DRIFTED,
+                        "upstream is no longer what was published, which stays as it is", detail);
+        /* As many as fit are as many as are kept. */
+        return r == -E2BIG ? 0 : r;
+}
+
+static bool clear_drift(const Package *package, RecordVersion *version, const char *kind) {
+        bool cleared = record_version_clear_drift(version, kind);
+
+        if (cleared)
+                log_mark(package, version, LOG_NOTICE, MESSAGE_VERSION_DRIFTED,
+                        "upstream is again what was published", kind);
+        return cleared;
+}
+
+static int mark_vanished(const Package *package, RecordVersion *version, const Release *release) {
+        return release ? clear_drift(package, version, DRIFT_VANISHED)
+                       : set_drift(package, version, DRIFT_VANISHED, "upstream no longer lists it");
+}
+
+/* The record keeps whole seconds. */
+static bool times_differ(uint64_t a, uint64_t b) {
+        return a > 0 && b > 0 && a / USEC_PER_SEC != b / USEC_PER_SEC;
+}
+
+/* Another time than when it was brought is another release, or another commit, under the same tag. */
+static int mark_moved(const Package *package, RecordVersion *version, const Release *release) {
+        const RecordRelease *known = &version->upstream;
+        char before[CLOCK_TEXT_SIZE], after[CLOCK_TEXT_SIZE];
+        _cleanup_free_ char *detail = NULL;
+
+        if (!release)
+                return 0;
+        if (times_differ(known->committed_usec, release->committed_usec)) {
+                clock_format(known->committed_usec, before);
+                clock_format(release->committed_usec, after);
+                text_set(&detail, "the commit of tag %s is of %s, was of %s", strempty(release->tag), after,
+                        before);
+        } else if (times_differ(known->released_usec, release->created_usec)) {
+                clock_format(known->released_usec, before);
+                clock_format(release->created_usec, after);
+                text_set(&detail, "released anew: %s, was %s", after, before);
+        } else
+                return clear_drift(package, version, DRIFT_TAG);
+        return detail ? set_drift(package, version, DRIFT_TAG, detail) : -ENOMEM;
+}
+
+static int mark_version(const Package *package, RecordVersion *version, const PlanItem *item) {
+        int changed = 0, r;
+
+        r = mark_withdrawn(package, version, item->release);
+        if (r >= 0) {
+                changed |= r;
+                r = mark_hidden(package, version, item);
+        }
+        if (r >= 0) {
+                changed |= r;
+                r = mark_vanished(package, version, item->release);
+        }
+        if (r >= 0) {
+                changed |= r;
+                r = mark_moved(package, version, item->release);
+        }
+        return r < 0 ? r : changed | r;
+}
+
+static RecordVersion *find_recorded(const Record *record, const PlanItem *item) {
+        _cleanup_(version_freep) Version *version = NULL;
+
+        if (item->release)
+                return record_find(record, item->release->version);
+        return version_parse(item->version, &version) < 0 ? NULL : record_find(record, version);
+}
+
+static void on_marked(int r, const char *key, const char *revision, void *userdata) {
+        Reconcile *reconcile = userdata;
+
+        if (reconcile_answer_is_late(reconcile))
+                return;
+        if (r < 0) {
+                reconcile_fail_locally(reconcile, key, r);
+                return;
+        }
+        package_set_revision(reconcile->package, revision);
+        reconcile->outcome.changed = true;
+        reconcile_go_on(reconcile);
+}
+
+/* The documents of those that came into sight or went out of it. */
+static int put_documents(StoreBatch *batch, const Reconcile *reconcile) {
+        const Package *package = reconcile->package;
+        PublishTarget target = commit_target(package, reconcile->context->settings);
+        bool any = false;
+        int r = 0;
+
+        for (size_t i = 0; i < reconcile->plan->n_items && r >= 0; i++) {
+                const PlanItem *item = &reconcile->plan->items[i];
+                const RecordVersion *version;
+
+                if (item->action != PLAN_HIDE && item->action != PLAN_RESTORE)
+                        continue;
+                version = find_recorded(package->record, item);
+                if (!version)
+                        continue;
+                any = true;
+                r = version->state == VERSION_PUBLISHED
+                            ? publish_version(batch, &target, version)
+                            : publish_remove_version(batch, &target, version_string(version->version));
+        }
+        return r < 0 || !any ? r : publish_index(batch, &target, package->record);
+}
+
+int reconcile_mark(Reconcile *reconcile) {
+        _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
+        Package *package = reconcile->package;
+        bool changed = false;
+        int r = 0;
+
+        for (size_t i = 0; package->record && i < reconcile->plan->n_items && r >= 0; i++) {
+                const PlanItem *item = &reconcile->plan->items[i];
+                RecordVersion *version = find_recorded(package->record, item);
+
+                if (!version || version->state == VERSION_PRUNING)
+                        continue;
+                r = mark_version(package, version, item);
+                changed = changed || r > 0;
+        }
+        if (r < 0 || !changed)
+                return r;
+
+        r = store_batch_new(&batch);
+        if (r >= 0)
+                r = commit_record(batch, package);
+        if (r >= 0)
+                r = store_batch_barrier(batch);
+        if (r >= 0 && package->kind == PACKAGE_PROVIDER)
+                r = put_documents(batch, reconcile);
+        if (r >= 0)
+                r = store_commit(package->store, &batch, on_marked, reconcile);
+        if (r >= 0)
+                reconcile->n_answers++;
+        return r < 0 ? r : 1;
+}

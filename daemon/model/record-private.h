@@ -1,0 +1,22 @@
+/* The inside of records, for the files that make them up. */
+#pragma once
+
+#include "model/place.h"
+#include "model/record.h"
+
+/* The members of an object inside of the version that are not known, under its key: kept, found, put back. */
+int record_keep_unknown_below(
+        json_object **unknown, const char *key, json_object *object, char *const *known);
+json_object *record_unknown_below(json_object *unknown, const char *key);
+int record_add_unknown(json_object *object, json_object *unknown, char *const *known);
+int record_set_time(json_object *object, const char *key, uint64_t usec);
+/* What may stand in a message or a header: a line of printable ASCII. */
+bool record_line_is_valid(const char *line);
+
+/* record-upstream.c: the members "withdrawn", "drift" and "upstream" of a version. */
+int record_upstream_parse(const Place *place, RecordVersion *version);
+int record_upstream_format(json_object *object, const RecordVersion *version);
+int record_upstream_copy(RecordVersion *to, const RecordVersion *from);
+/* What was brought last is what upstream is compared with from now on. */
+void record_upstream_join(RecordVersion *to, const RecordVersion *brought);
+void record_upstream_clear(RecordVersion *version);

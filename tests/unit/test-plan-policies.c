@@ -1,0 +1,173 @@
+#include "plan-scenarios.h"
+
+#define HIDES .withdrawn = WITHDRAWN_HIDE
+
+/* A young version waits, takes no place in the history, and leaves the older ones as they are. */
+static void test_age(void) {
+        CHECK_PLAN(MODULE, .releases = "3.0.0@9 2.0.0@7 1.0.0@1", .day = 10, .wants = { { "d", .age = 3 } },
+                .expected = "hold 3.0.0: younger than minimumReleaseAge 3d of depot d; due "
+                            "1970-01-13T00:00:00Z\n"
+                            "add 2.0.0: wanted by depot d\n"
+                            "add 1.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "3.0.0@9 2.0.0@7 1.0.0@1", .record = "2.0.0 1.0.0", .day = 10,
+                .wants = { { "d", NULL, 2, .age = 3 } },
+                .expected = "hold 3.0.0: younger than minimumReleaseAge 3d of depot d; due "
+                            "1970-01-13T00:00:00Z\n"
+                            "keep 2.0.0: published\n"
+                            "keep 1.0.0: published\n");
+        CHECK_PLAN(MODULE, .releases = "3.0.0@9 2.0.0@8 1.0.0@1", .day = 10,
+                .wants = { { "d", NULL, 1, .age = 3 } },
+                .expected = "hold 3.0.0: younger than minimumReleaseAge 3d of depot d; due "
+                            "1970-01-13T00:00:00Z\n"
+                            "hold 2.0.0: younger than minimumReleaseAge 3d of depot d; due "
+                            "1970-01-12T00:00:00Z\n"
+                            "add 1.0.0: wanted by depot d\n");
+        /* One that is late for its place is not spoken of. */
+        CHECK_PLAN(MODULE, .releases = "3.0.0@1 2.0.0@9", .day = 10, .wants = { { "d", NULL, 1, .age = 3 } },
+                .expected = "add 3.0.0: wanted by depot d\n");
+        /* What nobody knows the age of may be young; a clock that is behind does not make it old. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0@12", .day = 10, .wants = { { "d", .age = 3 } },
+                .expected = "hold 2.0.0: upstream does not say when it was released, and depot d has "
+                            "minimumReleaseAge 3d\n"
+                            "hold 1.0.0: younger than minimumReleaseAge 3d of depot d; due "
+                            "1970-01-16T00:00:00Z\n");
+        /* What is in the store already stays, and gets its other platforms. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0@9", .record = "1.0.0", .day = 10,
+                .wants = { { "d", .age = 3 } }, .expected = "keep 1.0.0: published\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0@9=linux_amd64,linux_arm64", .record = "1.0.0=linux_amd64",
+                .day = 10, .wants = { { "d", .age = 3 } },
+                .expected = "add 1.0.0 linux_arm64: wanted by depot d\n");
+        /* Neither force nor a failure that was makes it older. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0@9", .day = 10, .force = true, .only = "1.0.0",
+                .failures = { { "1.0.0", 0 } }, .wants = { { "d", .age = 3 } },
+                .expected = "hold 1.0.0: younger than minimumReleaseAge 3d of depot d; due "
+                            "1970-01-13T00:00:00Z\n");
+        /* Withdrawn is withdrawn. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0@9!", .day = 10, .wants = { { "d", .age = 3 } },
+                .expected = "withdraw 1.0.0: withdrawn upstream\n");
+}
+
+/* One version can be let in before its time, and only that. */
+static void test_now(void) {
+        CHECK_PLAN(MODULE, .releases = "3.0.0@9 2.0.0@9", .day = 10, .now = true, .only = "2.0.0",
+                .wants = { { "d", .age = 3 } }, .expected = "add 2.0.0: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "3.0.0@9", .day = 10, .now = true, .wants = { { "d", .age = 3 } },
+                .expected = "hold 3.0.0: younger than minimumReleaseAge 3d of depot d; due "
+                            "1970-01-13T00:00:00Z\n");
+        /* It is no wish. */
+        CHECK_PLAN(MODULE, .releases = "3.0.0@9", .day = 10, .now = true, .only = "3.0.0",
+                .wants = { { "d", "< 3", .age = 3 } }, .expected = "");
+}
+
+/* For whom it is old enough has it; else it waits for the first to have it. */
+static void test_age_union(void) {
+        CHECK_PLAN(MODULE, .releases = "1.0.0@9", .day = 10, .wants = { { "a", .age = 3 }, { "b" } },
+                .expected = "add 1.0.0: wanted by depot b\n");
+        CHECK_PLAN(MODULE, .releases = "1.0.0@9", .day = 10,
+                .wants = { { "a", .age = 30 }, { "b", .age = 3 } },
+                .expected = "hold 1.0.0: younger than minimumReleaseAge 3d of depot b; due "
+                            "1970-01-13T00:00:00Z\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0@9=linux_amd64,windows_amd64", .day = 10,
+                .wants = { { "a", NULL, 0, "linux", .age = 3 }, { "b", NULL, 0, "windows" } },
+                .expected = "add 1.0.0 windows_amd64: wanted by depot b\n");
+        /* A version that has nothing for anybody does not wait either. */
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0@9=windows_amd64", .day = 10,
+                .wants = { { "a", NULL, 0, "linux", .age = 3 } }, .expected = "");
+}
+
+static void test_prerelease_policy(void) {
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc1 1.0.0 1.0.0-a",
+                .wants = { { "d", .prereleases = PRERELEASES_WANTED } },
+                .expected = "add 2.0.0-rc1: wanted by depot d\n"
+                            "add 1.0.0: wanted by depot d\n"
+                            "add 1.0.0-a: wanted by depot d\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc1 1.1.0-a 1.0.0 1.0.0-a",
+                .wants = { { "d", ">= 1, < 2", .prereleases = PRERELEASES_WANTED } },
+                .expected = "add 1.1.0-a: wanted by depot d (>= 1, < 2)\n"
+                            "add 1.0.0: wanted by depot d (>= 1, < 2)\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc1 1.0.0", .record = "2.0.0-rc1",
+                .wants = { { "d", ">= 1, != 3", .prereleases = PRERELEASES_NEVER } },
+                .expected = "keep 2.0.0-rc1: published; no depot asks for it any more\n"
+                            "add 1.0.0: wanted by depot d (>= 1, != 3)\n");
+        /* go-version lets one in that "!=" says nothing of, which this does not. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc1", .wants = { { "d", "!= 3" } },
+                .expected = "add 2.0.0-rc1: wanted by depot d (!= 3)\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0-rc1 2.0.0-rc2",
+                .wants = { { "d", "!= 2.0.0-rc2", .prereleases = PRERELEASES_NEVER } }, .expected = "");
+}
+
+static void test_hidden(void) {
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64!leaks 1.0.0=linux_amd64",
+                .record = "2.0.0=linux_amd64", .wants = { { "d", HIDES } },
+                .expected = "hide 2.0.0: withdrawn upstream: leaks\n"
+                            "add 1.0.0 linux_amd64: wanted by depot d\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64!", .record = "2.0.0=linux_amd64~hidden",
+                .wants = { { "d", HIDES } }, .expected = "withdraw 2.0.0: withdrawn upstream\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64", .record = "2.0.0=linux_amd64~hidden",
+                .wants = { { "d", HIDES } }, .expected = "restore 2.0.0: no longer withdrawn upstream\n");
+        /* One that keeps it is enough. */
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64!", .record = "2.0.0=linux_amd64",
+                .wants = { { "a", HIDES }, { "b", ">= 2" } },
+                .expected = "keep 2.0.0: published; withdrawn upstream since\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64!", .record = "2.0.0=linux_amd64~hidden",
+                .wants = { { "a", HIDES }, { "b", ">= 2" } },
+                .expected = "restore 2.0.0: withdrawn upstream, and a depot keeps what is withdrawn\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64!", .record = "2.0.0=linux_amd64",
+                .wants = { { "a", HIDES }, { "b", "< 2" } }, .expected = "hide 2.0.0: withdrawn upstream\n");
+        /* Nobody says anything of what nobody wants; what upstream forgets is as it was. */
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64!", .record = "2.0.0=linux_amd64",
+                .expected = "keep 2.0.0: published; no depot asks for it any more\n");
+        CHECK_PLAN(PROVIDER, .releases = "", .record = "2.0.0=linux_amd64~hidden",
+                .expected = "withdraw 2.0.0: withdrawn upstream\n");
+        CHECK_PLAN(PROVIDER, .releases = "", .record = "2.0.0=linux_amd64~hidden",
+                .wants = { { "d", HIDES } }, .expected = "withdraw 2.0.0: withdrawn upstream\n");
+        /* It takes no place in the history, and is none of the newer ones that let an older one go. */
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64! 1.0.0=linux_amd64",
+                .record = "2.0.0=linux_amd64~hidden 1.0.0=linux_amd64", .wants = { { "d", NULL, 1, HIDES } },
+                .expected = "withdraw 2.0.0: withdrawn upstream\n"
+                            "keep 1.0.0: published\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64! 1.0.0=linux_amd64",
+                .record = "2.0.0=linux_amd64 1.0.0=linux_amd64", .assume_added = true,
+                .wants = { { "d", NULL, 1, HIDES } },
+                .expected = "hide 2.0.0: withdrawn upstream\n"
+                            "keep 1.0.0: published\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64 1.0.0=linux_amd64!",
+                .record = "2.0.0=linux_amd64 1.0.0=linux_amd64~hidden", .wants = { { "d", NULL, 1, HIDES } },
+                .expected = "keep 2.0.0: published\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 1 of depot d\n");
+}
+
+/* The last version that can be installed on a platform is not removed. */
+static void test_history_of_platforms(void) {
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=windows_386 1.0.0=linux_amd64,windows_386",
+                .record = "2.0.0=windows_386 1.0.0=linux_amd64,windows_386", .wants = { { "d", NULL, 1 } },
+                .expected = "keep 2.0.0: published\n"
+                            "keep 1.0.0: published; beyond versionHistoryLimit, kept until a newer version "
+                            "has linux_amd64\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=windows_386 1.0.0=linux_amd64,windows_386",
+                .record = "2.0.0=windows_386 1.0.0=linux_amd64,windows_386",
+                .wants = { { "d", NULL, 1, "windows" } },
+                .expected = "keep 2.0.0: published\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 1 of depot d\n");
+        /* One that is still to come is none yet. */
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64,windows_386 1.0.0=linux_amd64",
+                .record = "2.0.0=windows_386 1.0.0=linux_amd64", .wants = { { "d", NULL, 1 } },
+                .expected = "add 2.0.0 linux_amd64: wanted by depot d\n"
+                            "keep 1.0.0: published; beyond versionHistoryLimit, kept until a newer version "
+                            "has linux_amd64\n");
+        CHECK_PLAN(PROVIDER, .releases = "2.0.0=linux_amd64,windows_386 1.0.0=linux_amd64",
+                .record = "2.0.0=windows_386 1.0.0=linux_amd64", .assume_added = true,
+                .wants = { { "d", NULL, 1 } },
+                .expected = "add 2.0.0 linux_amd64: wanted by depot d\n"
+                            "prune 1.0.0: beyond versionHistoryLimit 1 of depot d\n");
+}
+
+int main(void) {
+        test_age();
+        test_now();
+        test_age_union();
+        test_prerelease_policy();
+        test_hidden();
+        test_history_of_platforms();
+        return EXIT_SUCCESS;
+}
