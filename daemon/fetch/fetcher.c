@@ -620,8 +620,9 @@ static void refuse_held(Transfer *transfer, uint64_t until_usec) {
         if (transfer->budget)
                 text_set(&message, "%s: not asked, the request budget (%s) is used up%s until %s",
                         transfer->url, transfer->budget->name,
-                        transfer->budget->remaining > 0 && !transfer->use_reserve ? " but for its reserve"
-                                                                                  : "",
+                        budget_held_until(transfer->budget, true, clock_realtime_usec()) == 0
+                                ? " but for its reserve"
+                                : "",
                         until);
         else
                 text_set(&message, "%s: not asked, the rate limit of the host is used up until %s",

@@ -32,9 +32,9 @@ struct Accesses {
 };
 
 char *access_budget_name(const char *api_url, const char *who) {
-        const char *host = strstr(api_url, "://");
+        const char *url = strempty(api_url), *host = strstr(url, "://");
 
-        host = host ? host + strlen("://") : api_url;
+        host = host ? host + strlen("://") : url;
         return text_format("%.*s, %s", (int) strcspn(host, "/"), host, who);
 }
 

@@ -472,8 +472,8 @@ bool app_reject(App *app, const char *owner) {
 /* Life */
 
 bool app_is(const App *app, const AppOptions *options) {
-        return streq(app->api_url, options->api_url) && streq(app->id, options->id) &&
-               streq(app->key_credential, options->key_credential) &&
+        return streq_ptr(app->api_url, options->api_url) && streq_ptr(app->id, options->id) &&
+               streq_ptr(app->key_credential, options->key_credential) &&
                app->installation_id == options->installation_id;
 }
 

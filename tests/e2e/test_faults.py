@@ -205,7 +205,7 @@ def test_rate_limit_of_github(daemon, upstream, limit):
     failed = [package for package in modules if package["state"] == "failed"]
     assert len(failed) == (3 if is_good else 4) and len(upstream.requests("codeload")) == 5 - len(failed)
     for package in failed:
-        assert re.search("the (rate limit|request budget) .*is used up until", package["reason"]), package
+        assert re.search(r"(the rate limit|the request budget \(.*\)) is used up until", package["reason"]), package
         assert instant(package["nextTry"]) >= reset - 1
 
     # Neither force nor a restart is a reason to ask before.
