@@ -634,19 +634,18 @@ static void test_revocation(void) {
         asked_clear(&asked);
 }
 
-#define UNKNOWN_STATE                                                                                       \
-        "{\"format\":1,\"pins\":[{\"namespace\":\"n\",\"fingerprint\":\"" FINGERPRINT_A                     \
-        "\",\"state\":\"trusted\",\"awaited\":false,\"since\":1}]}"
-
 /* Nothing is trusted on first use by who does not know what was pinned before. */
 static void test_damaged_pins(void) {
+        static const char unknown_state[] =
+                "{\"format\":1,\"pins\":[{\"namespace\":\"n\",\"fingerprint\":\"" FINGERPRINT_A
+                "\",\"state\":\"trusted\",\"awaited\":false,\"since\":1}]}";
         static const char *const texts[] = {
                 "",
                 "{",
                 "[]",
                 "{\"format\":2,\"pins\":[]}",
                 "{\"format\":1,\"pins\":[1]}",
-                UNKNOWN_STATE,
+                unknown_state,
         };
         Asked asked = {};
 
