@@ -39,7 +39,8 @@ static bool no_proxy_is_valid(const char *text) {
         if (streq(text, "*"))
                 return true;
         return length > 0 && length <= NO_PROXY_LENGTH_MAX &&
-               text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/")] == '\0';
+               text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/")] ==
+                       '\0';
 }
 
 static bool fingerprint_is_valid(const char *text) {
@@ -166,8 +167,7 @@ static int decode_proxy(const SchemaField *field, const YamlNode *node, void *va
         return 0;
 }
 
-static int decode_no_proxy(
-        const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
+static int decode_no_proxy(const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
         if (node->type == YAML_LIST && node->n_items > NO_PROXY_MAX)
                 return problems_add(problems, node->line, node->column, "'%s' has more than %d elements",
                         field->name, NO_PROXY_MAX);
@@ -183,8 +183,8 @@ static int decode_network(const SchemaField *field, const YamlNode *node, void *
         if (r < 0 || problems->n_found > before)
                 return r;
         if (settings->proxy_credential && !settings->proxy)
-                r = problems_add(
-                        problems, node->line, node->column, "'proxyCredential' is of no use without 'proxy'");
+                r = problems_add(problems, node->line, node->column,
+                        "'proxyCredential' is of no use without 'proxy'");
         if (r >= 0 && settings->client_key_credential && !settings->client_certificate)
                 r = problems_add(problems, node->line, node->column,
                         "'clientKeyCredential' is of no use without 'clientCertificate'");

@@ -1,6 +1,6 @@
 /* The way to the upstreams: proxies, what is not to be asked at all, the limit of the rate. */
-#include "fetching.h"
 #include "fetch/network.h"
+#include "fetching.h"
 
 #define BULK_SIZE MIB
 #define RATE (2 * MIB)
@@ -31,9 +31,10 @@ static void set_network(const Network *network, uint64_t rate) {
 
 /* Gets an address of a host that does not exist. */
 static void fetch_elsewhere(Got *got) {
-        FetchRequest request = {
-                .url = "http://elsewhere.invalid/page", .size_max = SIZE_LIMIT, .on_done = on_done, .userdata = got
-        };
+        FetchRequest request = { .url = "http://elsewhere.invalid/page",
+                .size_max = SIZE_LIMIT,
+                .on_done = on_done,
+                .userdata = got };
 
         got_clear(got);
         check_int(fetcher_start(fetcher, &request, &got->transfer), 0);
