@@ -376,15 +376,6 @@ static void on_record_again(int r, const StoreObject *object, void *userdata) {
         reconcile_go_on(reconcile);
 }
 
-/* What the store has taken from the staging directory already cannot be given to it once more. */
-static bool is_staged(const Reconcile *reconcile, const VersionYield *yield) {
-        for (size_t i = 0; i < yield->n_files; i++)
-                if (faccessat(reconcile->package->store->staging_fd, yield->files[i].staged, F_OK,
-                            AT_SYMLINK_NOFOLLOW) < 0)
-                        return false;
-        return true;
-}
-
 /* Somebody else came first: what is ready is as good as it was, and is committed onto the new record. Returns a negative
  * errno when it cannot be. */
 static int commit_again(Reconcile *reconcile) {
@@ -393,7 +384,7 @@ static int commit_again(Reconcile *reconcile) {
         if (reconcile->n_stale++ >= STALE_MAX)
                 return -ESTALE;
         for (size_t i = 0; i < reconcile->n_committing; i++)
-                if (!is_staged(reconcile, &reconcile->committing[i]))
+                if (!version_yield_is_staged(&reconcile->committing[i], reconcile->package))
                         return -ESTALE;
         while (reconcile->n_ready > 0) {
                 r = LIST_APPEND(reconcile->committing, reconcile->n_committing,

@@ -1,5 +1,7 @@
 #include "job/version-task.h"
 
+#include <fcntl.h>
+
 #include "base/background-unlink.h"
 #include "base/list.h"
 #include "base/text.h"
@@ -55,6 +57,14 @@ void version_yield_judge(VersionYield *yield, const Package *package) {
                 yield->refused = true;
         }
         yield->version = record_version_free(yield->version);
+}
+
+bool version_yield_is_staged(const VersionYield *yield, const Package *package) {
+        for (size_t i = 0; i < yield->n_files; i++)
+                if (faccessat(package->store->staging_fd, yield->files[i].staged, F_OK,
+                            AT_SYMLINK_NOFOLLOW) < 0)
+                        return false;
+        return true;
 }
 
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file) {

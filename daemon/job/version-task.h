@@ -40,6 +40,8 @@ void version_yield_discard(VersionYield *yield, const JobContext *context, const
 /* Compares what was brought with the record as it is now: of a module that is there already, or may not change, and of the
  * proof of what is gone, nothing is ready any more. */
 void version_yield_judge(VersionYield *yield, const Package *package);
+/* Whether the staging directory still has its files: what the store has taken cannot be given to it once more. */
+bool version_yield_is_staged(const VersionYield *yield, const Package *package);
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file);
 int version_yield_add_document(VersionYield *yield, const char *file, const void *data, size_t size);
 
