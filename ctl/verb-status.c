@@ -19,6 +19,15 @@ static const FieldColumn depot_columns[] = {
         {},
 };
 
+static const FieldColumn budget_columns[] = {
+        { { "BUDGET", TABLE_CUT }, "name", FIELD_TEXT, COLOR_BOLD },
+        { { "REMAINING", TABLE_RIGHT }, "remaining", FIELD_COUNT, COLOR_NONE },
+        { { "LIMIT", TABLE_RIGHT }, "limit", FIELD_COUNT, COLOR_NONE },
+        { { "RESET", 0 }, "reset", FIELD_TIME, COLOR_NONE },
+        { { "NEXT TRY", TABLE_HIDE_EMPTY }, "nextTry", FIELD_TIME, COLOR_YELLOW },
+        {},
+};
+
 static const FieldColumn failed_columns[] = {
         { { "PACKAGE", TABLE_CUT }, "name", FIELD_TEXT, COLOR_BOLD },
         { { "STATE", 0 }, "state", FIELD_STATE, COLOR_NONE },
@@ -239,6 +248,13 @@ static ExitStatus print_versions(Client *client, const Style *style, sd_json_var
         return CTL_OK;
 }
 
+static int print_budgets(const Style *style, sd_json_variant *budgets) {
+        if (sd_json_variant_elements(budgets) == 0)
+                return 0;
+        print_heading(style, "Request budgets");
+        return fields_table_print(style, budget_columns, budgets, stdout);
+}
+
 static void print_problems(const Style *style, sd_json_variant *problems) {
         sd_json_variant *problem;
 
@@ -280,6 +296,9 @@ ExitStatus verb_status(const Invocation *invocation) {
         r = fields_table_print(style, depot_columns, depots, stdout);
         if (r >= 0) {
                 print_stale(style, depots);
+                r = print_budgets(style, field_at(status, "budgets"));
+        }
+        if (r >= 0) {
                 r = print_packages(style, packages);
         }
         if (r < 0)

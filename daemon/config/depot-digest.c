@@ -63,6 +63,9 @@ static void add_entry(Sha256 *sha256, const DepotEntry *entry) {
         add_text(sha256, entry->repo_url);
         add_number(sha256, entry->file_format);
         add_number(sha256, entry->immutable);
+        add_number(sha256, entry->from_tags);
+        add_text(sha256, entry->tag_prefix);
+        add_text(sha256, entry->subdirectory);
         add_text(sha256, entry->provider_namespace);
         add_list(sha256, entry->operating_systems);
         add_list(sha256, entry->architectures);

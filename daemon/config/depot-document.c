@@ -134,6 +134,25 @@ static int decode_file_format(
         return 0;
 }
 
+static int decode_source(const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
+        int r = schema_expect(field, node, YAML_TEXT, problems);
+
+        if (r <= 0)
+                return r;
+        if (!streq(node->text, "releases") && !streq(node->text, "tags"))
+                return schema_problem(field, node, "'releases' or 'tags'", problems);
+        *(bool *) value = streq(node->text, "tags");
+        return 0;
+}
+
+/* What a version makes a tag of. */
+static bool tag_prefix_is_valid(const char *text) {
+        _cleanup_free_ char *tag = NULL;
+
+        text_set(&tag, "%s0", text);
+        return tag && !isempty(text) && tag_is_valid(tag);
+}
+
 /* `value` is the entry: both the constraint and its text are kept. */
 static int decode_constraints(
         const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
@@ -309,6 +328,14 @@ static const SchemaField module_fields[] = {
         SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
         { "fileFormat", decode_file_format, AT(file_format) },
         { "immutable", schema_bool, AT(immutable) },
+        { "source", decode_source, AT(from_tags) },
+        { "tagPrefix", schema_text, AT(tag_prefix), .check = tag_prefix_is_valid,
+                .expected =
+                        "the beginning of a tag: names of letters, digits, '-', '_', '.' and '+', which '/' "
+                        "may separate" },
+        { "subdirectory", schema_text, AT(subdirectory), .check = tag_is_valid,
+                .expected = "a path of names of letters, digits, '-', '_', '.' and '+', relative to the "
+                            "repository" },
         { "githubClientConfig", schema_mapping, .fields = github_client_fields },
         { "storageConfig", decode_storage, AT(storage) },
         {},

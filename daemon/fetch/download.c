@@ -28,6 +28,8 @@ struct Download {
 
         int staging_fd;
         char *url, *name, *part, *meta;
+        Budget *budget;
+        bool use_reserve;
         char *bearer;                          /* secret */
         char expected_sha256[SHA256_HEX_SIZE]; /* "": unknown */
         uint64_t size_max;
@@ -402,6 +404,9 @@ static int download_begin(Download *download) {
                 &(FetchRequest) {
                         .url = download->url,
                         .bearer = download->bearer,
+                        .budget = download->budget,
+                        .use_reserve = download->use_reserve,
+                        .serial = download->budget,
                         .size_max = download->size_max,
                         .bulk = true,
                         .sink = &download_sink,
@@ -421,6 +426,8 @@ int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *re
                 .fetcher = fetcher,
                 .offload = offload,
                 .staging_fd = request->staging_fd,
+                .budget = request->budget,
+                .use_reserve = request->use_reserve,
                 .size_max = request->size_max,
                 .on_done = request->on_done,
                 .userdata = request->userdata,

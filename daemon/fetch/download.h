@@ -34,7 +34,9 @@ typedef struct DownloadReport {
 
 typedef struct DownloadRequest {
         const char *url;
-        const char *bearer;          /* see FetchRequest; NULL: none */
+        const char *bearer; /* see FetchRequest; NULL: none */
+        Budget *budget;     /* the same; then the requests are serial */
+        bool use_reserve;
         int staging_fd;              /* directory, borrowed for as long as the download lives */
         const char *name;            /* of the file that is left there */
         const char *expected_sha256; /* NULL: unknown; then nothing is continued */

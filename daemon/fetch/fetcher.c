@@ -38,7 +38,8 @@ struct Transfer {
         char *bearer; /* secret */
         char *request_body;
         uint64_t size_max;
-        bool bulk, serial;
+        bool bulk, serial, use_reserve;
+        Budget *budget;
         const FetchSink *sink;
         void (*on_done)(const FetchResponse *response, void *userdata);
         void *userdata;
@@ -97,8 +98,11 @@ static void forget_running(const Transfer *transfer) {
 static void transfer_reset_try(Transfer *transfer) {
         if (transfer->easy && transfer->state == TRANSFER_RUNNING)
                 (void) curl_multi_remove_handle(transfer->fetcher->multi, transfer->easy);
-        if (transfer->state == TRANSFER_RUNNING)
+        if (transfer->state == TRANSFER_RUNNING) {
                 forget_running(transfer);
+                if (transfer->budget)
+                        budget_release(transfer->budget);
+        }
         if (transfer->easy)
                 curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
@@ -187,6 +191,8 @@ int fetcher_start(Fetcher *fetcher, const FetchRequest *request, Transfer **ret)
                 .size_max = request->size_max,
                 .bulk = request->bulk,
                 .serial = request->serial,
+                .budget = request->budget,
+                .use_reserve = request->use_reserve,
                 .sink = request->sink,
                 .on_done = request->on_done,
                 .userdata = request->userdata,
@@ -253,6 +259,9 @@ static size_t on_body(char *data, size_t one, size_t size, void *userdata) {
 
         if (!transfer->started) {
                 transfer->started = true;
+                /* The next one of its kind may go. */
+                if (transfer->bulk && transfer->serial)
+                        fetcher_wake(transfer->fetcher);
                 r = transfer_begin_body(transfer);
         }
         if (r >= 0 && size > transfer->size_max - MIN_OF(transfer->received, transfer->size_max)) {
@@ -395,6 +404,31 @@ static uint64_t host_held_until(const Fetcher *fetcher, const char *host) {
         return 0;
 }
 
+static uint64_t transfer_held_until(const Transfer *transfer) {
+        return transfer->budget
+                       ? budget_held_until(transfer->budget, transfer->use_reserve, clock_realtime_usec())
+                       : host_held_until(transfer->fetcher, transfer->host);
+}
+
+static void note_limits(Transfer *transfer, FetchResponse *response) {
+        uint64_t now = clock_realtime_usec();
+        BudgetWord word;
+
+        response_budget(transfer->easy, &word);
+        word.limited = response->result == FETCH_RATE_LIMITED;
+        word.not_before_usec = response->not_before_usec;
+        if (transfer->budget) {
+                if (response->status > 0)
+                        budget_note(transfer->budget, &word, now);
+                if (word.limited)
+                        response->not_before_usec = MAX_OF(
+                                response->not_before_usec, budget_held_until(transfer->budget, true, now));
+        } else if (word.limited)
+                hold_host(transfer->fetcher, transfer->host, response->not_before_usec);
+        else if (word.known && word.remaining == 0)
+                hold_host(transfer->fetcher, transfer->host, word.reset_usec);
+}
+
 /* Completion */
 
 static void transfer_finish(Transfer *transfer, FetchResponse *response) {
@@ -477,10 +511,7 @@ static void transfer_complete(Transfer *transfer, CURLcode code) {
         }
         response.error = error;
 
-        if (response.result == FETCH_RATE_LIMITED)
-                hold_host(transfer->fetcher, transfer->host, response.not_before_usec);
-        else if (response_budget_ends(transfer->easy) > 0)
-                hold_host(transfer->fetcher, transfer->host, response_budget_ends(transfer->easy));
+        note_limits(transfer, &response);
         if (transfer_retry(transfer, &response))
                 return;
         transfer_finish(transfer, &response);
@@ -492,8 +523,15 @@ static void refuse_held(Transfer *transfer, uint64_t until_usec) {
         char until[CLOCK_TEXT_SIZE];
 
         clock_format(until_usec, until);
-        text_set(&message, "%s: not asked, the rate limit of the host is used up until %s", transfer->url,
-                until);
+        if (transfer->budget)
+                text_set(&message, "%s: not asked, the request budget (%s) is used up%s until %s",
+                        transfer->url, transfer->budget->name,
+                        transfer->budget->remaining > 0 && !transfer->use_reserve ? " but for its reserve"
+                                                                                  : "",
+                        until);
+        else
+                text_set(&message, "%s: not asked, the rate limit of the host is used up until %s",
+                        transfer->url, until);
         response.error = message;
         transfer_finish(transfer, &response);
 }
@@ -509,6 +547,14 @@ static void fail_to_start(Transfer *transfer, int error) {
 
 /* The queue */
 
+/* Whether one of two serial transfers has to wait for the other, which runs. */
+static bool is_in_turn(const Transfer *transfer, const Transfer *running) {
+        if (running->bulk && running->started)
+                return false;
+        return transfer->budget || running->budget ? transfer->budget == running->budget
+                                                   : streq(transfer->host, running->host);
+}
+
 static bool transfer_may_start(const Transfer *transfer) {
         const Fetcher *fetcher = transfer->fetcher;
         unsigned n_host = 0;
@@ -516,11 +562,9 @@ static bool transfer_may_start(const Transfer *transfer) {
         for (unsigned i = 0; i < fetcher->n_running; i++) {
                 const Transfer *other = fetcher->running[i];
 
-                if (!streq(other->host, transfer->host))
-                        continue;
-                if (transfer->serial && other->serial)
+                if (transfer->serial && other->serial && is_in_turn(transfer, other))
                         return false;
-                n_host++;
+                n_host += streq(other->host, transfer->host);
         }
         return n_host < fetcher->options.parallel_per_host;
 }
@@ -552,14 +596,9 @@ static Transfer *fetcher_next_ready(Fetcher *fetcher) {
 
 /* Makes the next try of a transfer that has its place among those that run. */
 static void transfer_launch(Transfer *transfer) {
-        uint64_t held_until = host_held_until(transfer->fetcher, transfer->host);
         const char *if_range = NULL;
         int r = 0;
 
-        if (held_until > 0) {
-                refuse_held(transfer, held_until);
-                return;
-        }
         if (transfer->sink && transfer->sink->on_try)
                 r = transfer->sink->on_try(transfer->userdata, &transfer->offset, &if_range);
         if (r == -EAGAIN) {
@@ -596,6 +635,14 @@ static int on_deferred(sd_event_source *source, void *userdata) {
         while ((transfer = fetcher_next_ready(fetcher)))
                 transfer_launch(transfer);
         while ((transfer = fetcher_next(fetcher))) {
+                uint64_t held_until = transfer_held_until(transfer);
+
+                if (held_until > 0) {
+                        refuse_held(transfer, held_until);
+                        continue;
+                }
+                if (transfer->budget)
+                        budget_take(transfer->budget);
                 transfer->state = TRANSFER_RUNNING;
                 fetcher->n_queued--;
                 fetcher->running[fetcher->n_running++] = transfer;

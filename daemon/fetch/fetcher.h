@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/util.h"
+#include "fetch/budget.h"
 
 typedef struct Fetcher Fetcher;
 typedef struct Transfer Transfer;
@@ -61,7 +62,9 @@ typedef struct FetchRequest {
         const char *etag;   /* If-None-Match; NULL: unconditional */
         uint64_t size_max;
         bool bulk;   /* an artifact: waits behind documents */
-        bool serial; /* never two such at once to one host */
+        bool serial; /* never two such at once to one host, or of one budget; of bulk, until the body begins */
+        Budget *budget;   /* what it counts against, borrowed; NULL: limits hold for the whole host */
+        bool use_reserve; /* of the budget */
         const char
                 *bearer;  /* credential (RFC 6750), sent to the host of `url` and to no other; NULL: none */
         const char *body; /* sent with POST, JSON, no redirect is followed; NULL: GET */

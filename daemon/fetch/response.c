@@ -94,29 +94,49 @@ uint64_t response_parse_retry_after(const char *value, uint64_t now_usec) {
         return MIN_OF(MAX_OF((uint64_t) date * USEC_PER_SEC, now_usec), now_usec + NOT_BEFORE_MAX_USEC);
 }
 
-uint64_t response_budget_ends(CURL *easy) {
-        const char *remaining = get_header(easy, "x-ratelimit-remaining"),
-                   *reset = get_header(easy, "x-ratelimit-reset");
+/* Of the last answer, or of the first one, which may have led elsewhere. */
+static bool get_number(CURL *easy, const char *name, uint64_t *ret) {
+        struct curl_header *header;
+        const char *value;
+
+        if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK &&
+                curl_easy_header(easy, name, 0, CURLH_HEADER, 0, &header) != CURLHE_OK)
+                return false;
+        value = header->value;
+        return parse_number(&value, ret) && !*value;
+}
+
+void response_budget(CURL *easy, BudgetWord *ret) {
         uint64_t now = clock_realtime_usec(), seconds;
 
-        if (!remaining || !streq(remaining, "0") || !reset || !parse_number(&reset, &seconds) || *reset)
-                return 0;
+        *ret = (BudgetWord) {};
+        if (!get_number(easy, "x-ratelimit-remaining", &ret->remaining) ||
+                !get_number(easy, "x-ratelimit-reset", &seconds))
+                return;
+        /* Without it there is at least what remains. */
+        if (!get_number(easy, "x-ratelimit-limit", &ret->limit))
+                ret->limit = MAX_OF(ret->remaining, UINT64_C(1));
+        ret->limit = MIN_OF(ret->limit, (uint64_t) INT32_MAX);
+        ret->remaining = MIN_OF(ret->remaining, ret->limit);
         seconds =
                 MIN_OF(MAX_OF(seconds, now / USEC_PER_SEC + 1), (now + NOT_BEFORE_MAX_USEC) / USEC_PER_SEC);
-        return seconds * USEC_PER_SEC;
+        ret->reset_usec = seconds * USEC_PER_SEC;
+        ret->known = true;
 }
 
 /* GitHub answers 403 both to what is forbidden and to who has asked too much (protocols: "GitHub REST", limits). */
 static uint64_t limited_until(CURL *easy, long status, const Buffer *body) {
         const char *after = get_header(easy, "Retry-After");
         uint64_t now = clock_realtime_usec();
+        BudgetWord word;
 
         if (after && (status == 403 || status == 429 || status == 503))
                 return response_parse_retry_after(after, now);
         if (status != 403 && status != 429)
                 return 0;
-        if (response_budget_ends(easy) > 0)
-                return response_budget_ends(easy);
+        response_budget(easy, &word);
+        if (word.known && word.remaining == 0)
+                return word.reset_usec;
         if (status == 429 || (body->data && (strstr(body->data, "secondary-rate-limits") ||
                                                     strstr(body->data, "#abuse-rate-limits"))))
                 return now + SECONDARY_LIMIT_USEC;

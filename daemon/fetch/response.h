@@ -16,8 +16,8 @@ int response_start(CURL *easy, uint64_t offset, FetchStart *ret);
 void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buffer *body,
         FetchResponse *response, char **ret_error);
 
-/* The last request of the budget was just spent (x-ratelimit-remaining: 0): when there is a new one, realtime; else 0. */
-uint64_t response_budget_ends(CURL *easy);
+/* What the headers x-ratelimit-… say; `limited` is left to the caller. */
+void response_budget(CURL *easy, BudgetWord *ret);
 
 /* Retry-After (RFC 9110 section 10.2.3), seconds or a date, as a realtime; 0 when malformed. */
 uint64_t response_parse_retry_after(const char *value, uint64_t now_usec);

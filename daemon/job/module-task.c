@@ -112,6 +112,7 @@ static int submit_repack(ModuleTask *task, int archive_fd) {
         int r;
 
         request.file_format = task->base.item->entry->file_format;
+        request.subdirectory = task->base.package->source.subdirectory;
         request.input_fd = fcntl(archive_fd, F_DUPFD_CLOEXEC, 3);
         r = request.input_fd < 0 ? negative_errno() : 0;
         if (r >= 0)
@@ -165,7 +166,7 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
 }
 
 /* The archive of a private repository is where the interface leads to; what everybody may have costs no budget. */
-static int start_download(ModuleTask *task, const char *bearer) {
+static int start_download(ModuleTask *task, const AccessAnswer *answer) {
         const VersionTask *base = &task->base;
         const Source *source = &base->package->source;
         const char *tag = base->item->release->tag;
@@ -180,7 +181,9 @@ static int start_download(ModuleTask *task, const char *bearer) {
         return download_start(base->context->fetcher, base->context->offload,
                 &(DownloadRequest) {
                         .url = url,
-                        .bearer = bearer,
+                        .bearer = answer->bearer,
+                        .budget = access_is_authenticated(task->access) ? answer->budget : NULL,
+                        .use_reserve = base->package->use_reserve,
                         .staging_fd = staging_fd(task),
                         .name = task->archive,
                         .size_max = base->context->settings->artifact_size_max,
@@ -201,7 +204,7 @@ static void on_access(const AccessAnswer *answer, void *userdata) {
                 version_task_finish(&task->base);
                 return;
         }
-        r = start_download(task, answer->bearer);
+        r = start_download(task, answer);
         if (r < 0)
                 module_task_fail(task, r);
 }
@@ -239,7 +242,7 @@ static int module_task_start(VersionTask *base) {
         version_task_set_state(base, VERSION_FETCHING);
         r = access_ask(task->access, package->source.owner, package->source.repository, on_access, task,
                 &task->wait, &answer);
-        return r > 0 ? start_download(task, answer.bearer) : r;
+        return r > 0 ? start_download(task, &answer) : r;
 }
 
 static void module_task_clear(VersionTask *base) {

@@ -51,6 +51,11 @@ static int set_module(
         r = string_assign(&package->registry_namespace, depot->registry_namespace);
         if (r >= 0)
                 r = set_host(&package->source, web_url, settings);
+        package->source.tags = entry->from_tags;
+        if (r >= 0)
+                r = string_assign(&package->source.tag_prefix, entry->tag_prefix);
+        if (r >= 0)
+                r = string_assign(&package->source.subdirectory, entry->subdirectory);
         if (r < 0)
                 return r;
         if (!entry->repo_url) {

@@ -71,6 +71,7 @@ struct Package {
         VersionStatus **statuses;                /* sorted by version, as text */
         size_t n_statuses;
 
+        bool use_reserve;     /* an operator waits for what runs now: it may use the reserve of the budget */
         Reconcile *reconcile; /* what runs now; NULL: nothing */
 };
 

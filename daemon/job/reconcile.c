@@ -698,6 +698,7 @@ static void discover(Reconcile *reconcile) {
                         .source = &package->source,
                         .api_url = package_api_url(package, context->settings),
                         .access = access,
+                        .use_reserve = package->use_reserve,
                         .page_size_max = context->settings->document_size_max,
                         .unconditional = reconcile->force,
                         .done = on_listed,
@@ -782,6 +783,7 @@ int reconcile_start(const JobContext *context, Package *package, const Reconcile
                 r = version_parse(options->version, &reconcile->only);
         if (r >= 0) {
                 package->reconcile = reconcile;
+                package->use_reserve = options->for_operator;
                 if (package->problem)
                         reconcile_fail_for_good(reconcile, package->problem);
                 else

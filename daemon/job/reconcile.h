@@ -13,6 +13,7 @@ typedef enum ReconcileMode {
 
 typedef struct ReconcileOptions {
         ReconcileMode mode;
+        bool for_operator;   /* who waits for it; may use what polls leave of a request budget */
         bool force;          /* ask upstream unconditionally, failed versions are due at once */
         bool now;            /* minimumReleaseAge does not hold for `version` */
         const char *version; /* nothing but this version, normalised; NULL: all. Copied */

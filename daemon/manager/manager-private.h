@@ -19,6 +19,7 @@ struct Manager {
         Fetcher *fetcher;
         WorkerPool *workers;
         ListingCache *listings;
+        Budgets *budgets;
         Accesses *accesses;
         Keys *keys;
 

@@ -109,8 +109,8 @@ static int load_accesses(const Manager *manager, const Settings *settings, Acces
 
         if (credentials_fd < 0 && credentials_fd != -ENOENT)
                 log_warning("Cannot open $CREDENTIALS_DIRECTORY: %s", strerror(-credentials_fd));
-        return accesses_new(
-                manager->event, manager->fetcher, manager->offload, &settings->github, credentials_fd, ret);
+        return accesses_new(manager->event, manager->fetcher, manager->offload, manager->budgets,
+                &settings->github, credentials_fd, ret);
 }
 
 /* What a reload may change underneath the jobs, none of which may be running. `accesses` is handed over. */
@@ -139,6 +139,7 @@ static int apply_settings(Manager *manager, const Settings *settings, Accesses *
         if (!directory)
                 return -ENOMEM;
 
+        budgets_set_reserve(manager->budgets, settings->github.budget_reserve);
         worker_pool_set_limits(manager->workers, &limits);
         keys_free(manager->keys);
         manager->keys = TAKE_PTR(keys);
@@ -168,6 +169,8 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
         r = offload_new(manager->event, OFFLOAD_THREADS, &manager->offload);
         if (r >= 0)
                 r = fetcher_new(manager->event, &fetcher, &manager->fetcher);
+        if (r >= 0)
+                r = budgets_new(&manager->budgets);
         if (r >= 0)
                 r = worker_pool_new(manager->event, options->worker, &limits, &manager->workers);
         if (r >= 0)
@@ -290,6 +293,7 @@ Manager *manager_free(Manager *manager) {
         keys_free(manager->keys);
         accesses_free(manager->accesses);
         fetcher_free(manager->fetcher);
+        budgets_free(manager->budgets);
         listing_cache_free(manager->listings);
         for (size_t i = 0; i < manager->n_stores; i++)
                 store_free(manager->stores[i]);
@@ -404,6 +408,10 @@ bool package_is_wanted_by(const Package *package, const char *depot) {
                 if (streq(package->wants[i].depot->name, depot))
                         return true;
         return false;
+}
+
+const Budgets *manager_budgets(const Manager *manager) {
+        return manager->budgets;
 }
 
 const ConfigProblem *manager_problems(const Manager *manager, size_t *ret_n) {

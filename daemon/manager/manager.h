@@ -77,6 +77,7 @@ DepotState *manager_find_depot(const Manager *manager, const char *name);
 size_t manager_n_packages(const Manager *manager);
 const Package *manager_package(const Manager *manager, size_t i);
 bool package_is_wanted_by(const Package *package, const char *depot);
+const Budgets *manager_budgets(const Manager *manager);
 const ConfigProblem *manager_problems(const Manager *manager, size_t *ret_n);
 
 typedef struct ManagerNumbers {

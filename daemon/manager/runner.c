@@ -79,8 +79,10 @@ int runner_attach(Runner *runner, Request *request) {
 
         /* As long as upstream has not answered, who comes now is as well served as who came first. */
         if (runner->n_current > 0 && requests_agree(runner->current[0], request) &&
-                !reconcile_has_listed(runner->package))
+                !reconcile_has_listed(runner->package)) {
+                runner->package->use_reserve = runner->package->use_reserve || request->options.for_operator;
                 return LIST_APPEND(runner->current, runner->n_current, request);
+        }
 
         r = LIST_APPEND(runner->waiting, runner->n_waiting, request);
         if (r < 0)
@@ -153,8 +155,11 @@ void runner_start(Runner *runner) {
                 options = first->options;
                 for (size_t i = 0; i < runner->n_waiting; i++) {
                         if (requests_agree(first, runner->waiting[i]) &&
-                                LIST_APPEND(runner->current, runner->n_current, runner->waiting[i]) >= 0)
+                                LIST_APPEND(runner->current, runner->n_current, runner->waiting[i]) >= 0) {
+                                options.for_operator =
+                                        options.for_operator || runner->waiting[i]->options.for_operator;
                                 continue;
+                        }
                         runner->waiting[n++] = runner->waiting[i];
                 }
                 runner->n_waiting = n;

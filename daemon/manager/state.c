@@ -70,14 +70,40 @@ static int save_package(json_object *packages, const Package *package) {
         return r;
 }
 
+static int save_budget(json_object *budgets, const Budget *budget) {
+        json_object *object;
+        int r;
+
+        if (!budget->used)
+                return 0;
+        object = json_object_new_object();
+        r = json_append(budgets, object);
+        if (r >= 0)
+                r = json_set_string(object, "name", budget->name);
+        if (r >= 0)
+                r = json_set_uint64(object, "limit", budget->limit);
+        if (r >= 0)
+                r = json_set_uint64(object, "remaining", budget->remaining);
+        if (r >= 0)
+                r = json_set_uint64(object, "reset", budget->reset_usec);
+        if (r >= 0)
+                r = json_set_uint64(object, "heldUntil", budget->held_until_usec);
+        return r < 0 ? r : json_set_uint64(object, "secondary", budget->n_secondary);
+}
+
 char *manager_format_state(const Manager *manager) {
         _cleanup_(json_unrefp) json_object *state = json_object_new_object();
-        json_object *depots = json_object_new_object(), *packages = json_object_new_array();
+        json_object *depots = json_object_new_object(), *packages = json_object_new_array(),
+                    *budgets = json_object_new_array();
         int r;
 
         r = state ? json_set(state, "depots", depots) : -ENOMEM;
         if (r >= 0)
                 r = json_set(state, "packages", packages);
+        if (r >= 0)
+                r = json_set(state, "budgets", budgets);
+        for (size_t i = 0; i < budgets_length(manager->budgets) && r >= 0; i++)
+                r = save_budget(budgets, budgets_at(manager->budgets, i));
         for (size_t i = 0; i < manager->n_depots && r >= 0; i++)
                 r = save_depot(depots, manager->depots[i]);
         for (size_t i = 0; i < manager->n_runners && r >= 0; i++)
@@ -174,10 +200,35 @@ static void load_package(Manager *manager, json_object *object) {
         }
 }
 
+static void load_budget(Manager *manager, json_object *object) {
+        uint64_t limit = 0, remaining = 0, reset = 0, held = 0, secondary = 0;
+        const char *name;
+        Budget *budget;
+
+        if (json_get_string(object, "name", &name) <= 0 || json_get_uint64(object, "limit", &limit) < 0 ||
+                json_get_uint64(object, "remaining", &remaining) < 0 ||
+                json_get_uint64(object, "reset", &reset) < 0 ||
+                json_get_uint64(object, "heldUntil", &held) < 0 ||
+                json_get_uint64(object, "secondary", &secondary) < 0 || limit > INT32_MAX)
+                return;
+        /* Of a credential that is no longer used there is nothing to know once its window has ended. */
+        if (MAX_OF(reset, held) <= clock_realtime_usec())
+                return;
+        budget = budgets_get(manager->budgets, name);
+        if (!budget)
+                return;
+        budget->used = true;
+        budget->limit = limit;
+        budget->remaining = MIN_OF(remaining, limit);
+        budget->reset_usec = limit_next_try(reset);
+        budget->held_until_usec = limit_next_try(held);
+        budget->n_secondary = (unsigned) MIN_OF(secondary, UINT64_C(100));
+}
+
 int manager_load_state(Manager *manager) {
         _cleanup_(json_unrefp) json_object *state = NULL;
         _cleanup_free_ char *data = NULL;
-        json_object *depots = NULL, *packages = NULL, *package;
+        json_object *depots = NULL, *packages = NULL, *budgets = NULL, *package, *budget;
         const char *error = NULL;
         size_t size;
         int r;
@@ -199,6 +250,11 @@ int manager_load_state(Manager *manager) {
                 JSON_ARRAY_FOREACH (package, packages) {
                         if (json_object_is_type(package, json_type_object))
                                 load_package(manager, package);
+                }
+        if (json_get_array(state, "budgets", &budgets) > 0)
+                JSON_ARRAY_FOREACH (budget, budgets) {
+                        if (json_object_is_type(budget, json_type_object))
+                                load_budget(manager, budget);
                 }
         return 0;
 }

@@ -98,6 +98,8 @@ void depot_entry_clear(DepotEntry *entry) {
         free(entry->system);
         free(entry->repo_owner);
         free(entry->repo_url);
+        free(entry->tag_prefix);
+        free(entry->subdirectory);
         free(entry->provider_namespace);
         strings_free(entry->operating_systems);
         strings_free(entry->architectures);

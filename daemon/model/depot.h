@@ -66,7 +66,10 @@ typedef struct DepotEntry {
         char *repo_owner;
         char *repo_url; /* NULL: https://github.com/<repoOwner>/<name> */
         FileFormat file_format;
-        bool immutable; /* default true */
+        bool immutable;     /* default true */
+        bool from_tags;     /* source: tags; default: releases */
+        char *tag_prefix;   /* before the version in a tag; NULL: none */
+        char *subdirectory; /* of the repository that holds the module; NULL: its root */
 
         /* providers */
         char *provider_namespace; /* default "hashicorp" */

@@ -14,13 +14,15 @@ struct Access {
         char *name;
         char *problem;
         Secret token;
-        App *app; /* borrowed */
+        App *app;       /* borrowed */
+        Budget *budget; /* borrowed; NULL: an App has one for each installation */
 };
 
 struct Accesses {
         sd_event *event;
         Fetcher *fetcher;
         Offload *offload;
+        Budgets *budgets;
         Access **items;
         size_t n_items;
         App **apps; /* each once, whatever namespaces use it */
@@ -28,6 +30,13 @@ struct Accesses {
         Sha256 sha256; /* of all secrets, and of what was wrong with them */
         char digest[SHA256_HEX_SIZE];
 };
+
+char *access_budget_name(const char *api_url, const char *who) {
+        const char *host = strstr(api_url, "://");
+
+        host = host ? host + strlen("://") : api_url;
+        return text_format("%.*s, %s", (int) strcspn(host, "/"), host, who);
+}
 
 static Access *access_free(Access *access) {
         if (!access)
@@ -89,7 +98,7 @@ static int find_or_add_app(Accesses *accesses, const AppOptions *options, App **
                         *ret = accesses->apps[i];
                         return 0;
                 }
-        r = app_new(accesses->event, accesses->fetcher, accesses->offload, options, &app);
+        r = app_new(accesses->event, accesses->fetcher, accesses->offload, accesses->budgets, options, &app);
         if (r >= 0)
                 r = LIST_APPEND(accesses->apps, accesses->n_apps, app);
         if (r >= 0)
@@ -138,6 +147,17 @@ static void refuse_without_credentials(Access *access, const GithubUpstream *ups
                                            "opendepot.yaml names no credentials");
 }
 
+/* Namespaces that ask one host with one credential share its budget. */
+static int set_budget(Accesses *accesses, Access *access) {
+        _cleanup_free_ char *name =
+                access_budget_name(access->api_url, access->name ? access->name : "without credentials");
+
+        if (!name)
+                return -ENOMEM;
+        access->budget = budgets_get(accesses->budgets, name);
+        return 0;
+}
+
 static int add_access(
         Accesses *accesses, const GithubUpstream *upstream, bool authenticated, int credentials_fd) {
         _cleanup_(access_freep) Access *access = calloc(1, sizeof(Access));
@@ -157,6 +177,8 @@ static int add_access(
                 r = load_app(accesses, access, upstream, credentials_fd);
         else if (authenticated)
                 refuse_without_credentials(access, upstream);
+        if (r >= 0 && !access->app && !access->problem)
+                r = set_budget(accesses, access);
         if (r >= 0)
                 r = LIST_APPEND(accesses->items, accesses->n_items, access);
         if (r >= 0)
@@ -164,8 +186,8 @@ static int add_access(
         return r;
 }
 
-int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, const GithubSettings *settings,
-        int credentials_fd, Accesses **ret) {
+int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, Budgets *budgets,
+        const GithubSettings *settings, int credentials_fd, Accesses **ret) {
         _cleanup_(accesses_freep) Accesses *accesses = calloc(1, sizeof(Accesses));
         int r;
 
@@ -174,6 +196,7 @@ int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, const Gith
         accesses->event = sd_event_ref(event);
         accesses->fetcher = fetcher;
         accesses->offload = offload;
+        accesses->budgets = budgets;
         sha256_start(&accesses->sha256);
         r = add_access(accesses, &settings->common, false, credentials_fd);
         if (r >= 0)
@@ -230,7 +253,9 @@ int access_ask(Access *access, const char *owner, const char *repository, Access
         AccessWait **ret, AccessAnswer *ret_answer) {
         if (access->app)
                 return app_ask(access->app, owner, repository, done, userdata, ret, ret_answer);
-        *ret_answer = (AccessAnswer) { .result = FETCH_OK, .bearer = access->token.data };
+        *ret_answer = (AccessAnswer) {
+                .result = FETCH_OK, .bearer = access->token.data, .budget = access->budget
+        };
         return 1;
 }
 

@@ -15,8 +15,8 @@ typedef struct AccessWait AccessWait;
 
 /* Reads the credentials that the settings name; what is wrong with one is the problem of those who would use it.
  * `credentials_fd`: $CREDENTIALS_DIRECTORY, or negative; neither it nor the settings are kept. */
-int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, const GithubSettings *settings,
-        int credentials_fd, Accesses **ret);
+int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, Budgets *budgets,
+        const GithubSettings *settings, int credentials_fd, Accesses **ret);
 /* No callback is called any more. */
 Accesses *accesses_free(Accesses *accesses);
 DEFINE_CLEANUP(Accesses *, accesses_free)
@@ -35,12 +35,16 @@ bool access_is_authenticated(const Access *access);
 /* Equal for answers that may be shared; NULL without credentials. No secret. */
 const char *access_name(const Access *access);
 
+/* "host, who": the name of a budget. NULL when out of memory. */
+char *access_budget_name(const char *api_url, const char *who);
+
 /* What a request is sent with; valid during the call. */
 typedef struct AccessAnswer {
         FetchResult result;       /* FETCH_OK, or why there is no credential */
         const char *error;        /* for people */
         uint64_t not_before_usec; /* realtime; 0: nothing known */
         const char *bearer;       /* secret; NULL: none is needed */
+        Budget *budget;           /* of the credential; NULL: none could be had */
 } AccessAnswer;
 
 typedef void (*AccessDone)(const AccessAnswer *answer, void *userdata);

@@ -45,6 +45,7 @@ struct Installation {
         uint64_t id; /* 0: not known yet */
         Secret token;
         uint64_t ends_usec; /* boottime */
+        Budget *budget;     /* borrowed */
 
         AccessWait *waits; /* oldest first */
         bool busy;         /* a token is on its way */
@@ -63,6 +64,7 @@ struct App {
         sd_event *event;
         Fetcher *fetcher;
         Offload *offload;
+        Budgets *budgets;
         char *api_url, *id, *key_credential;
         uint64_t installation_id;
         Secret key;
@@ -175,6 +177,15 @@ static void fail_by_answer(Installation *installation, const FetchResponse *resp
                 response->not_before_usec, strempty(message));
 }
 
+static void set_budget(Installation *installation) {
+        const App *app = installation->app;
+        _cleanup_free_ char *who = text_format("app %s, installation %llu", app->id,
+                                    (unsigned long long) installation->id),
+                            *name = who ? access_budget_name(app->api_url, who) : NULL;
+
+        installation->budget = name ? budgets_get(app->budgets, name) : NULL;
+}
+
 static void on_token(const FetchResponse *response, void *userdata) {
         Installation *installation = userdata;
         _cleanup_free_ char *error = NULL;
@@ -200,8 +211,12 @@ static void on_token(const FetchResponse *response, void *userdata) {
         installation->ends_usec = clock_boottime_usec() + (expires_usec > now ? expires_usec - now : 0);
         installation->failed_until_usec = 0;
         installation_settle(installation);
+        set_budget(installation);
         answer_waits(installation,
-                &(AccessAnswer) { .result = FETCH_OK, .bearer = installation->token.data }, NULL);
+                &(AccessAnswer) { .result = FETCH_OK,
+                        .bearer = installation->token.data,
+                        .budget = installation->budget },
+                NULL);
 }
 
 static int start_fetch(Installation *installation, const char *url, const char *body,
@@ -428,7 +443,9 @@ int app_ask(App *app, const char *owner, const char *repository, AccessDone done
         if (r < 0)
                 return r;
         if (installation->token.data && installation->ends_usec > now + RENEW_BEFORE_USEC) {
-                *ret_answer = (AccessAnswer) { .result = FETCH_OK, .bearer = installation->token.data };
+                *ret_answer = (AccessAnswer) { .result = FETCH_OK,
+                        .bearer = installation->token.data,
+                        .budget = installation->budget };
                 return 1;
         }
         r = add_wait(installation, repository, done, userdata, ret);
@@ -460,7 +477,8 @@ bool app_is(const App *app, const AppOptions *options) {
                app->installation_id == options->installation_id;
 }
 
-int app_new(sd_event *event, Fetcher *fetcher, Offload *offload, const AppOptions *options, App **ret) {
+int app_new(sd_event *event, Fetcher *fetcher, Offload *offload, Budgets *budgets, const AppOptions *options,
+        App **ret) {
         _cleanup_(app_freep) App *app = calloc(1, sizeof(App));
         int r;
 
@@ -469,6 +487,7 @@ int app_new(sd_event *event, Fetcher *fetcher, Offload *offload, const AppOption
         app->event = sd_event_ref(event);
         app->fetcher = fetcher;
         app->offload = offload;
+        app->budgets = budgets;
         app->installation_id = options->installation_id;
         r = secret_assign(&app->key, options->key->data, options->key->size);
         if (r >= 0)

@@ -16,7 +16,8 @@ typedef struct AppOptions {
 } AppOptions;
 
 /* Everything is copied. */
-int app_new(sd_event *event, Fetcher *fetcher, Offload *offload, const AppOptions *options, App **ret);
+int app_new(sd_event *event, Fetcher *fetcher, Offload *offload, Budgets *budgets, const AppOptions *options,
+        App **ret);
 /* No callback is called any more. */
 App *app_free(App *app);
 DEFINE_CLEANUP(App *, app_free)

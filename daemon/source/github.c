@@ -17,6 +17,14 @@ char *github_releases_url(const char *api_url, const char *owner, const char *re
         return url_join(api_url, "/repos/", encoded_owner, "/", encoded, "/releases?per_page=100");
 }
 
+char *github_tags_url(const char *api_url, const char *owner, const char *repository) {
+        _cleanup_free_ char *encoded_owner = url_encode(owner, ""), *encoded = url_encode(repository, "");
+
+        if (!encoded_owner || !encoded)
+                return NULL;
+        return url_join(api_url, "/repos/", encoded_owner, "/", encoded, "/tags?per_page=100");
+}
+
 char *github_archive_url(const char *web_url, const char *owner, const char *repository, const char *tag) {
         _cleanup_free_ char *encoded_owner = url_encode(owner, ""), *encoded = url_encode(repository, "");
         /* A slash in a tag is a slash in the address. */
@@ -82,8 +90,24 @@ int github_parse_repository_url(
         return 0;
 }
 
+/* Takes the tag over when it is the prefix and a version. Returns 1, 0 when it is to be skipped, or -ENOMEM. */
+static int take_tag(const char *tag, const char *prefix, Release *release) {
+        const char *text = prefix ? startswith(tag, prefix) : tag;
+        int r;
+
+        if (!tag_is_valid(tag) || !text)
+                return 0;
+        r = version_parse(text, &release->version);
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        /* The normalised text becomes a name in the store. */
+        if (!tag_is_valid(version_string(release->version)))
+                return 0;
+        return string_assign(&release->tag, tag) < 0 ? -ENOMEM : 1;
+}
+
 /* Returns 1 when the release is one, 0 when it is to be skipped. */
-static int parse_release(const Place *place, Release *release) {
+static int parse_release(const Place *place, const char *prefix, Release *release) {
         const char *tag;
         bool draft = false;
         int r;
@@ -95,16 +119,10 @@ static int parse_release(const Place *place, Release *release) {
                 return 0;
 
         r = place_string(place, "tag_name", PLACE_REQUIRED, &tag);
-        if (r < 0)
+        if (r >= 0)
+                r = take_tag(tag, prefix, release);
+        if (r <= 0)
                 return r;
-        if (!tag_is_valid(tag))
-                return 0;
-        r = version_parse(tag, &release->version);
-        if (r < 0)
-                return r == -EINVAL ? 0 : r;
-        /* The normalised text becomes a name in the store. */
-        if (!tag_is_valid(version_string(release->version)))
-                return 0;
 
         /* When it could first be had; created_at is the time of its commit. */
         r = place_time(place, "published_at", PLACE_OPTIONAL, &release->created_usec);
@@ -112,34 +130,41 @@ static int parse_release(const Place *place, Release *release) {
                 r = place_time(place, "created_at", PLACE_OPTIONAL, &release->committed_usec);
         if (r >= 0 && release->created_usec == 0)
                 release->created_usec = release->committed_usec;
-        if (r < 0)
-                return r;
-        return string_assign(&release->tag, tag) < 0 ? -ENOMEM : 1;
+        return r < 0 ? r : 1;
 }
 
-int github_parse_releases(const char *data, size_t size, ReleaseList **ret, char **ret_error) {
+static int parse_tag(const Place *place, const char *prefix, Release *release) {
+        const char *tag;
+        int r = place_string(place, "name", PLACE_REQUIRED, &tag);
+
+        return r < 0 ? r : take_tag(tag, prefix, release);
+}
+
+static int parse_list(const char *data, size_t size, const char *name,
+        int (*parse)(const Place *place, const char *prefix, Release *release), const char *prefix,
+        ReleaseList **ret, char **ret_error) {
         _cleanup_(release_list_freep) ReleaseList *list = calloc(1, sizeof(ReleaseList));
         _cleanup_(json_unrefp) json_object *value = NULL;
-        Place releases, one;
+        Place all, one;
         size_t n;
         int r;
 
         if (!list)
                 return -ENOMEM;
-        r = place_parse(data, size, "releases", json_type_array, &value, &releases, ret_error);
+        r = place_parse(data, size, name, json_type_array, &value, &all, ret_error);
         if (r < 0)
                 return r;
         n = json_object_array_length(value);
         if (n > RELEASES_PER_PAGE_MAX)
                 return place_refuse(
-                        &releases, NULL, "%zu elements, at most %d are accepted", n, RELEASES_PER_PAGE_MAX);
+                        &all, NULL, "%zu elements, at most %d are accepted", n, RELEASES_PER_PAGE_MAX);
 
         for (size_t i = 0; i < n; i++) {
                 Release release = {};
 
-                r = place_element(&releases, i, json_type_object, &one);
+                r = place_element(&all, i, json_type_object, &one);
                 if (r >= 0)
-                        r = parse_release(&one, &release);
+                        r = parse(&one, prefix, &release);
                 if (r > 0)
                         r = release_list_append(list, &release);
                 else if (r == 0)
@@ -150,6 +175,16 @@ int github_parse_releases(const char *data, size_t size, ReleaseList **ret, char
         }
         *ret = TAKE_PTR(list);
         return 0;
+}
+
+int github_parse_releases(
+        const char *data, size_t size, const char *prefix, ReleaseList **ret, char **ret_error) {
+        return parse_list(data, size, "releases", parse_release, prefix, ret, ret_error);
+}
+
+int github_parse_tags(
+        const char *data, size_t size, const char *prefix, ReleaseList **ret, char **ret_error) {
+        return parse_list(data, size, "tags", parse_tag, prefix, ret, ret_error);
 }
 
 static const char *skip_space(const char *text) {

@@ -17,7 +17,8 @@ struct Listing {
         char *product, *api_url, *owner, *repository;
         Access *access;
         uint64_t page_size_max;
-        bool unconditional;
+        bool unconditional, use_reserve, tags;
+        char *tag_prefix;
 
         char *url;          /* of the page being asked for */
         char **seen;        /* URLs asked for so far */
@@ -34,6 +35,8 @@ void source_clear(Source *source) {
         free(source->owner);
         free(source->repository);
         free(source->host);
+        free(source->tag_prefix);
+        free(source->subdirectory);
         free(source->product);
         *source = (Source) {};
 }
@@ -42,17 +45,23 @@ char *source_name(const Source *source) {
         char *name = NULL;
 
         if (source->kind == SOURCE_GITHUB)
-                text_set(&name, "github:%s%s%s/%s", strempty(source->host), source->host ? "/" : "",
-                        source->owner, source->repository);
+                text_set(&name, "github:%s%s%s/%s%s%s%s%s%s", strempty(source->host),
+                        source->host ? "/" : "", source->owner, source->repository,
+                        source->subdirectory ? "//" : "", strempty(source->subdirectory),
+                        source->tags         ? "?tags"
+                        : source->tag_prefix ? "?releases"
+                                             : "",
+                        source->tag_prefix ? "=" : "", strempty(source->tag_prefix));
         else
                 text_set(&name, "hashicorp:%s", source->product);
         return name;
 }
 
 char *listing_first_url(const Source *source, const char *api_url) {
-        return source->kind == SOURCE_GITHUB
-                       ? github_releases_url(api_url, source->owner, source->repository)
-                       : hashicorp_releases_url(api_url, source->product, NULL);
+        if (source->kind == SOURCE_HASHICORP)
+                return hashicorp_releases_url(api_url, source->product, NULL);
+        return (source->tags ? github_tags_url : github_releases_url)(
+                api_url, source->owner, source->repository);
 }
 
 static Listing *listing_free(Listing *listing) {
@@ -63,6 +72,7 @@ static Listing *listing_free(Listing *listing) {
         free(listing->product);
         free(listing->owner);
         free(listing->repository);
+        free(listing->tag_prefix);
         free(listing->api_url);
         free(listing->url);
         strings_free(listing->seen);
@@ -111,12 +121,13 @@ static bool url_is_below(const char *url, const char *base) {
 static int listing_ask(Listing *listing);
 static int listing_send(Listing *listing);
 
-/* What one credential sees is not what another one sees. NULL when out of memory. */
+/* What one credential sees is not what another one sees, and a page is kept as it was read. NULL when out of memory. */
 static char *listing_cache_key(const Listing *listing) {
         const char *name = listing->access ? access_name(listing->access) : NULL;
         char *key = NULL;
 
-        text_set(&key, "%s%s%s", strempty(name), name ? " " : "", listing->url);
+        text_set(&key, "%s%s%s%s%s", strempty(name), name ? " " : "", listing->url,
+                listing->tag_prefix ? " " : "", strempty(listing->tag_prefix));
         return key;
 }
 
@@ -169,7 +180,8 @@ static int parse_page(Listing *listing, const FetchResponse *response, ListingPa
                 return r;
 
         if (listing->kind == SOURCE_GITHUB) {
-                r = github_parse_releases(data, response->body->size, &page->releases, ret_error);
+                r = (listing->tags ? github_parse_tags : github_parse_releases)(
+                        data, response->body->size, listing->tag_prefix, &page->releases, ret_error);
                 if (r >= 0 && response->link) {
                         r = github_parse_link_next(response->link, &page->next);
                         if (r == -EBADMSG)
@@ -259,6 +271,8 @@ static int listing_fetch(Listing *listing, const AccessAnswer *answer) {
                         .size_max = listing->page_size_max,
                         .serial = listing->kind == SOURCE_GITHUB, /* GitHub asks for it */
                         .bearer = answer->bearer,
+                        .budget = answer->budget,
+                        .use_reserve = listing->use_reserve,
                         .on_done = on_page,
                         .userdata = listing,
                 },
@@ -341,6 +355,8 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 .page_size_max = request->page_size_max,
                 .unconditional = request->unconditional,
                 .access = request->access,
+                .tags = request->source->tags,
+                .use_reserve = request->use_reserve,
                 .unchanged = true,
         };
         r = string_assign(&listing->product, request->source->product);
@@ -348,6 +364,8 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 r = string_assign(&listing->api_url, request->api_url);
         if (r >= 0)
                 r = string_assign(&listing->owner, request->source->owner);
+        if (r >= 0)
+                r = string_assign(&listing->tag_prefix, request->source->tag_prefix);
         if (r >= 0)
                 r = string_assign(&listing->repository, request->source->repository);
         if (r >= 0) {

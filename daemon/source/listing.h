@@ -18,13 +18,16 @@ typedef enum SourceKind {
 typedef struct Source {
         SourceKind kind;
         char *owner, *repository; /* GitHub */
+        bool tags;                /* GitHub: its tags instead of its releases */
+        char *tag_prefix;         /* GitHub; NULL: none */
+        char *subdirectory;       /* GitHub: what of it is the module; NULL: all */
         char *host;               /* GitHub: of its web address, when it is not the common one; else NULL */
         char *product;            /* HashiCorp: "terraform-provider-aws" */
 } Source;
 
 void source_clear(Source *source);
 /* As people read it and the record keeps it: "github:owner/repository", "github:host/owner/repository",
- * "hashicorp:terraform-provider-aws". */
+ * "github:owner/repository//subdirectory?tags=prefix", "hashicorp:terraform-provider-aws". */
 char *source_name(const Source *source);
 
 /* Of the page that a listing begins with, to be freed; NULL when out of memory. */
@@ -45,6 +48,7 @@ typedef struct ListingRequest {
         const char *api_url;  /* base URL of the source's API */
         Access *access;       /* GitHub: the credential, borrowed; NULL: none */
         uint64_t page_size_max;
+        bool use_reserve;   /* of the credential's budget */
         bool unconditional; /* ignore what is cached */
         ListingDone done;
         void *userdata;

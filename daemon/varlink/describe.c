@@ -80,9 +80,37 @@ int describe_problems(const Manager *manager, sd_json_variant **ret) {
         return 0;
 }
 
+/* Those that have been used. */
+static int describe_budgets(const Manager *manager, sd_json_variant **ret) {
+        const Budgets *budgets = manager_budgets(manager);
+        uint64_t now = clock_realtime_usec();
+        sd_json_variant *array = NULL, *element;
+        int r = 0;
+
+        for (size_t i = 0; i < budgets_length(budgets) && r >= 0; i++) {
+                const Budget *budget = budgets_at(budgets, i);
+                bool known = budget->limit > 0 && budget->reset_usec > now;
+
+                if (!budget->used)
+                        continue;
+                r = sd_json_buildo(&element, SD_JSON_BUILD_PAIR_STRING("name", budget->name),
+                        SD_JSON_BUILD_PAIR_CONDITION(known, "limit", SD_JSON_BUILD_UNSIGNED(budget->limit)),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                known, "remaining", SD_JSON_BUILD_UNSIGNED(budget->remaining)),
+                        PAIR_TIME("reset", known ? budget->reset_usec : 0),
+                        PAIR_TIME("nextTry", budget_held_until(budget, false, now)));
+                if (r >= 0)
+                        r = append(&array, element);
+        }
+        if (r >= 0)
+                r = finish_array(&array);
+        *ret = array;
+        return r;
+}
+
 int describe_status(const Manager *manager, sd_json_variant **ret) {
         ManagerNumbers numbers = manager_numbers(manager);
-        sd_json_variant *problems = NULL, *versions = NULL;
+        sd_json_variant *problems = NULL, *versions = NULL, *budgets = NULL;
         VersionCounts counts = {};
         uint64_t n_failed = 0;
         int r;
@@ -95,6 +123,8 @@ int describe_status(const Manager *manager, sd_json_variant **ret) {
         if (r >= 0)
                 r = describe_problems(manager, &problems);
         if (r >= 0)
+                r = describe_budgets(manager, &budgets);
+        if (r >= 0)
                 r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", OPENDEPOT_VERSION),
                         PAIR_TIME("startedAt", numbers.started_usec),
                         PAIR_TIME("loadedAt", numbers.loaded_usec),
@@ -106,8 +136,10 @@ int describe_status(const Manager *manager, sd_json_variant **ret) {
                         SD_JSON_BUILD_PAIR_UNSIGNED("transfersQueued", numbers.transfers_queued),
                         SD_JSON_BUILD_PAIR_UNSIGNED("bytesReceived", numbers.bytes_received),
                         SD_JSON_BUILD_PAIR_UNSIGNED("workersRunning", numbers.workers_running),
+                        SD_JSON_BUILD_PAIR_VARIANT("budgets", budgets),
                         SD_JSON_BUILD_PAIR_VARIANT("problems", problems));
         sd_json_variant_unref(versions);
+        sd_json_variant_unref(budgets);
         sd_json_variant_unref(problems);
         return r;
 }

@@ -70,6 +70,17 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Counts, SD_VARLINK_FIELD_COMMENT("Versions 
         SD_VARLINK_DEFINE_FIELD(held, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(failed, SD_VARLINK_INT, 0));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Budget,
+        SD_VARLINK_FIELD_COMMENT("The host, and the credential by its name"),
+        SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_STRING, 0),
+        SD_VARLINK_FIELD_COMMENT("Requests of this window; absent: not known, or there is no limit"),
+        SD_VARLINK_DEFINE_FIELD(limit, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+        SD_VARLINK_DEFINE_FIELD(remaining, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("When the next window begins"),
+        SD_VARLINK_DEFINE_FIELD(reset, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Polls ask nothing before; absent: they may now"),
+        SD_VARLINK_DEFINE_FIELD(nextTry, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Status, SD_VARLINK_FIELD_COMMENT("Version of the daemon"),
         SD_VARLINK_DEFINE_FIELD(version, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("Times are RFC 3339 in UTC"),
@@ -86,6 +97,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Status, SD_VARLINK_FIELD_COMMENT("Version o
         SD_VARLINK_FIELD_COMMENT("Bytes received since the start"),
         SD_VARLINK_DEFINE_FIELD(bytesReceived, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(workersRunning, SD_VARLINK_INT, 0),
+        SD_VARLINK_FIELD_COMMENT("Request budgets of GitHub that have been used"),
+        SD_VARLINK_DEFINE_FIELD_BY_TYPE(budgets, Budget, SD_VARLINK_ARRAY),
         SD_VARLINK_FIELD_COMMENT("What was refused when the configuration was loaded last"),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(problems, Problem, SD_VARLINK_ARRAY));
 
@@ -269,6 +282,7 @@ SD_VARLINK_DEFINE_INTERFACE(opendepot_varlink, "io.defdev.opendepot",
         SD_VARLINK_SYMBOL_COMMENT("The kinds of event"), &vl_type_EventType,
         SD_VARLINK_SYMBOL_COMMENT("A complaint about the configuration"), &vl_type_Problem,
         SD_VARLINK_SYMBOL_COMMENT("Numbers of versions"), &vl_type_Counts,
+        SD_VARLINK_SYMBOL_COMMENT("How many requests a server still answers"), &vl_type_Budget,
         SD_VARLINK_SYMBOL_COMMENT("The daemon as a whole"), &vl_type_Status,
         SD_VARLINK_SYMBOL_COMMENT("A Depot document"), &vl_type_Depot,
         SD_VARLINK_SYMBOL_COMMENT("A module or provider that depots name"), &vl_type_Package,

@@ -427,6 +427,7 @@ static int on_sync(
         if (r != 0)
                 return r;
         options.force = p.force > 0;
+        options.for_operator = true;
         options.now = p.now > 0;
         /* What is old enough is for the policy to say, but for one version that somebody has looked at. */
         if (options.now && !p.version)

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/list.h"
+#include "base/names.h"
 #include "base/sha256.h"
 #include "base/text.h"
 
@@ -92,6 +93,8 @@ void worker_request_close(WorkerRequest *request) {
 
 void worker_description_done(WorkerDescription *description) {
         worker_request_close(&description->request);
+        free(TAKE_PTR(description->subdirectory));
+        description->request.subdirectory = NULL;
         description->fingerprints = strings_free(description->fingerprints);
         description->request.fingerprints = NULL;
 }
@@ -170,6 +173,9 @@ static int job_format(const WorkerRequest *request, const WorkerLimits *limits, 
         if (request->kind == WORKER_REPACK &&
                 json_set_string(
                         job, "fileFormat", request->file_format == FILE_FORMAT_ZIP ? "zip" : "tar.gz") < 0)
+                return -ENOMEM;
+        if (request->kind == WORKER_REPACK &&
+                json_set_string(job, "subdirectory", request->subdirectory) < 0)
                 return -ENOMEM;
         if (request->kind == WORKER_SIGNATURE) {
                 fingerprints = json_object_new_array();
@@ -313,6 +319,20 @@ static int take_descriptors(json_object *names, int *fds, size_t n_fds, WorkerRe
         return 0;
 }
 
+/* It may be left out. */
+static int take_subdirectory(Reader *reader, WorkerDescription *description) {
+        const char *value = NULL;
+        int r = json_get_string(reader->object, "subdirectory", &value);
+
+        if (r == 0)
+                return 0;
+        if (!reader_took(reader, r > 0 && tag_is_valid(value) ? 1 : -EBADMSG, "subdirectory"))
+                return 0;
+        r = string_assign(&description->subdirectory, value);
+        description->request.subdirectory = description->subdirectory;
+        return r;
+}
+
 static int take_fingerprints(Reader *reader, WorkerDescription *description) {
         json_object *array = NULL, *element;
 
@@ -368,6 +388,9 @@ static int job_parse(const char *data, size_t size, int *fds, size_t n_fds, Work
                 if (r < 0)
                         return -EBADMSG;
                 request->file_format = (FileFormat) r;
+                r = take_subdirectory(&reader, description);
+                if (r < 0)
+                        return r;
                 break;
         default:
                 request->allow_expired_keys = read_bool(&reader, "allowExpiredKeys", "allowExpiredKeys");

@@ -14,6 +14,7 @@
 typedef struct WorkerDescription {
         WorkerRequest request;
         WorkerLimits limits; /* `parallel` and `timeout_usec` are the daemon's business and 0 here */
+        char *subdirectory;  /* owned; request.subdirectory points to it */
         char **fingerprints; /* what request.fingerprints points at */
 } WorkerDescription;
 

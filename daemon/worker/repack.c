@@ -200,6 +200,11 @@ int repack_run(const WorkerDescription *description, WorkerReport *report) {
                 request->input_fd, request->scratch_fd, &description->limits, &unpacked, &report->message);
         if (r < 0)
                 return r;
+        if (request->subdirectory) {
+                r = tree_narrow(&unpacked.tree, request->subdirectory, &report->message);
+                if (r < 0)
+                        return r;
+        }
         tree_hash(&unpacked.tree, report->h1);
         for (size_t i = 0; i < unpacked.tree.n_entries; i++)
                 if (unpacked.tree.entries[i].type != TREE_DIRECTORY)

@@ -6,7 +6,9 @@
 /* A longer README is cut at the end of a line. */
 #define REPACK_README_SIZE_MAX (1 * MIB)
 
-/* Reads the archive in input_fd (tar.gz or zip), see unpack(), and writes to output_fd a zip or tar.gz without the top
+/* With a subdirectory, only that is the module (see tree_narrow()), and its root is where it begins.
+ *
+ * Reads the archive in input_fd (tar.gz or zip), see unpack(), and writes to output_fd a zip or tar.gz without the top
  * directory, its entries sorted bytewise, with the time 1980-01-01 (the oldest that a zip can have), owner 0 and mode 0644 or
  * 0755. There are no entries for directories, so that the hash of the packed and the unpacked module is the same, and
  * empty directories are lost, as they are in git. Symbolic links stay links. The output is on the disk afterwards.

@@ -197,6 +197,81 @@ int tree_seal(Tree *tree, char **ret_error) {
         return 0;
 }
 
+static void become_file(TreeEntry *entry, const TreeEntry *file) {
+        free(TAKE_PTR(entry->target));
+        entry->type = TREE_FILE;
+        entry->executable = file->executable;
+        entry->offset = file->offset;
+        entry->size = file->size;
+        memcpy(entry->digest, file->digest, sizeof(entry->digest));
+}
+
+/* The entry of `whole` that has become `entry` of the narrowed tree is `original`. */
+static int narrow_link(const Tree *whole, const TreeEntry *original, const Tree *narrowed, TreeEntry *entry,
+        char **ret_error) {
+        const TreeEntry *found;
+
+        if (walk(narrowed, entry, &found))
+                return 0;
+        found = tree_follow(whole, original);
+        if (!found)
+                return refuse(ret_error,
+                        "%s: symbolic link to %s leads out of the subdirectory, and to no file",
+                        original->path, original->target);
+        become_file(entry, found);
+        return 0;
+}
+
+/* Both trees are in the same order. */
+static int narrow_links(const Tree *whole, const char *subdirectory, Tree *narrowed, char **ret_error) {
+        size_t next = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < whole->n_entries && r >= 0; i++) {
+                const char *rest = startswith(whole->entries[i].path, subdirectory);
+
+                if (!rest || rest[0] != '/')
+                        continue;
+                if (whole->entries[i].type == TREE_LINK)
+                        r = narrow_link(
+                                whole, &whole->entries[i], narrowed, &narrowed->entries[next], ret_error);
+                next++;
+        }
+        return r;
+}
+
+int tree_narrow(Tree *tree, const char *subdirectory, char **ret_error) {
+        _cleanup_(tree_done) Tree narrowed = {};
+        bool found = false;
+        int r;
+
+        for (size_t i = 0; i < tree->n_entries; i++) {
+                const TreeEntry *entry = &tree->entries[i];
+                const char *rest = startswith(entry->path, subdirectory);
+                TreeEntry *added;
+
+                if (!rest || rest[0] != '/')
+                        continue;
+                r = tree_add(&narrowed, entry->type, rest + 1, entry->target, &added);
+                if (r < 0)
+                        return r;
+                added->executable = entry->executable;
+                added->offset = entry->offset;
+                added->size = entry->size;
+                memcpy(added->digest, entry->digest, sizeof(added->digest));
+                found = found || entry->type != TREE_DIRECTORY;
+        }
+        if (!found)
+                return refuse(ret_error, "the archive has no files in the directory %s", subdirectory);
+        narrowed.sealed = true;
+        r = narrow_links(tree, subdirectory, &narrowed, ret_error);
+        if (r < 0)
+                return r;
+        tree_done(tree);
+        *tree = TAKE_GENERIC(narrowed, ((Tree) {}));
+        return 0;
+}
+
 const TreeEntry *tree_follow(const Tree *tree, const TreeEntry *entry) {
         const TreeEntry *found = entry;
 

@@ -41,6 +41,11 @@ int tree_add(Tree *tree, TreeType type, const char *path, const char *target, Tr
  * a kernel follows them. Returns 0, -EBADMSG with the reason in *ret_error, or -ENOMEM. */
 int tree_seal(Tree *tree, char **ret_error);
 
+/* Leaves only what is below the directory `subdirectory` (plain names and slashes) of a sealed tree, with paths relative to it. A
+ * symbolic link that leads out of it becomes the file that it leads to. Returns 0, -EBADMSG with the reason in *ret_error when
+ * there is no such directory or a link leads elsewhere, or -ENOMEM. */
+int tree_narrow(Tree *tree, const char *subdirectory, char **ret_error);
+
 /* In a sealed tree: the entry with this path, or NULL. */
 const TreeEntry *tree_find(const Tree *tree, const char *path);
 

@@ -33,6 +33,7 @@ struct WorkerJob {
         JobState state;
         WorkerRequest request;
         char **fingerprints;
+        char *subdirectory;
         WorkerDone done;
         void *userdata;
 
@@ -100,6 +101,7 @@ static WorkerJob *job_free(WorkerJob *job) {
         sd_event_source_disable_unref(job->timer_source);
         worker_request_close(&job->request);
         strings_free(job->fingerprints);
+        free(job->subdirectory);
         close_fd(job->pidfd);
         close_fd(job->socket);
         worker_report_done(&job->report);
@@ -558,6 +560,9 @@ int worker_pool_submit(
                 if (strings_append(&job->fingerprints, *fingerprint) < 0)
                         return -ENOMEM;
         job->request.fingerprints = job->fingerprints;
+        if (string_assign(&job->subdirectory, job->request.subdirectory) < 0)
+                return -ENOMEM;
+        job->request.subdirectory = job->subdirectory;
         if (pool->closing)
                 return -ESHUTDOWN;
 

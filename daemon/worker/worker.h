@@ -58,6 +58,8 @@ typedef struct WorkerRequest {
         int scratch_fd; /* empty file without a name (O_TMPFILE), opened read-write: holds the unpacked content */
         int readme_fd; /* empty file for the README of the top directory; -EBADF: not wanted */
         FileFormat file_format;
+        const char *
+                subdirectory; /* what of the archive is the module; NULL: all of it. Borrowed during the call */
 
         /* signature */
         int signature_fd;

@@ -46,10 +46,13 @@ class RateLimit:
         allowed = used <= limit
         return rate_headers(limit, min(used, limit), reset), allowed
 
-    def give_back(self, who: str) -> None:
-        """A 304 to a request with credentials is free."""
-        if who:
-            self._count(who, -1)
+    def give_back(self, site: Site, who: str, headers: dict[str, str]) -> dict[str, str]:
+        """A 304 to a request with credentials is free; returns the headers to send."""
+        if not who:
+            return headers
+        limit = site.world.rate_limit_authenticated
+        used, reset = self._count(who, -1)
+        return rate_headers(limit, min(used, limit), reset)
 
 
 def rate_headers(limit: int, used: int, reset: int) -> dict[str, str]:
@@ -115,7 +118,7 @@ def handle_api(site: Site, request: Request, limits: RateLimit, authority: Autho
         response.set("Cache-Control", f"{cache}, max-age=60, s-maxage=60")
         response = not_modified(request, response)
     if response.status == 304:
-        limits.give_back(who)
+        headers = limits.give_back(site, who, headers)
     response.headers += [("X-GitHub-Media-Type", "github.v3; format=json"),
                          ("x-github-api-version-selected", "2022-11-28"),
                          ("Vary", "Accept-Encoding, Accept, X-Requested-With"), *headers.items()]

@@ -82,7 +82,7 @@ static ReleaseList *parse(const char *text) {
         _cleanup_free_ char *error = NULL;
         ReleaseList *list = NULL;
 
-        if (github_parse_releases(text, strlen(text), &list, &error) < 0)
+        if (github_parse_releases(text, strlen(text), NULL, &list, &error) < 0)
                 test_fail(__FILE__, __LINE__, strempty(error));
         return list;
 }
@@ -95,7 +95,7 @@ static void test_recorded_releases(void) {
         size_t size;
 
         data = read_fixture("github/tenv-releases.json", &size);
-        check_int(github_parse_releases(data, size, &list, NULL), 0);
+        check_int(github_parse_releases(data, size, NULL, &list, NULL), 0);
         check_int(list->n_releases, ELEMENTSOF(tags));
         check_int(list->n_skipped, 0);
         for (size_t i = 0; i < ELEMENTSOF(tags); i++) {
@@ -108,7 +108,7 @@ static void test_recorded_releases(void) {
 
         /* A full page in which no tag is a version. */
         monorepo_data = read_fixture("github/dependabot-releases_monorepo.json", &size);
-        check_int(github_parse_releases(monorepo_data, size, &monorepo, NULL), 0);
+        check_int(github_parse_releases(monorepo_data, size, NULL, &monorepo, NULL), 0);
         check_int(monorepo->n_releases, 0);
         check_int(monorepo->n_skipped, 30);
 
@@ -119,7 +119,7 @@ static void test_recorded_releases(void) {
 
                 check(copy);
                 memcpy(copy, monorepo_data, cut);
-                check_int(github_parse_releases(copy, cut, &none, &error), -EBADMSG);
+                check_int(github_parse_releases(copy, cut, NULL, &none, &error), -EBADMSG);
                 check(!none && startswith(error, "releases: "));
         }
 }
@@ -159,10 +159,10 @@ static void check_refused(const char *text, const char *expected) {
         ReleaseList *list = NULL;
         char *error = NULL;
 
-        check_int(github_parse_releases(text, strlen(text), &list, &error), -EBADMSG);
+        check_int(github_parse_releases(text, strlen(text), NULL, &list, &error), -EBADMSG);
         check(!list);
         check_message(error, expected);
-        check_int(github_parse_releases(text, strlen(text), &list, NULL), -EBADMSG);
+        check_int(github_parse_releases(text, strlen(text), NULL, &list, NULL), -EBADMSG);
 }
 
 /* What is wrong is said in the words of the JSON library. */
@@ -170,7 +170,7 @@ static void check_not_json(const char *text) {
         _cleanup_free_ char *error = NULL;
         ReleaseList *list = NULL;
 
-        check_int(github_parse_releases(text, strlen(text), &list, &error), -EBADMSG);
+        check_int(github_parse_releases(text, strlen(text), NULL, &list, &error), -EBADMSG);
         check(!list && startswith(error, "releases: "));
 }
 
@@ -290,7 +290,34 @@ static void test_recorded_links(void) {
         }
 }
 
+static void test_tags(void) {
+        static const char text[] = "[{\"name\": \"vpc/v1.2.0\"}, {\"name\": \"vpc/1.1.0\"}, {\"name\": "
+                                   "\"v9.0.0\"}, {\"name\": \"vpc/main\"}, {\"name\": \"../vpc/1.0.0\"}]";
+        static const char *const bad[] = { "{}", "[{}]", "[{\"name\": 1}]", "[1]", "<html>" };
+        _cleanup_(release_list_freep) ReleaseList *list = NULL, *plain = NULL;
+        _cleanup_free_ char *url = github_tags_url("https://x/", "o", "r");
+
+        check_string(url, "https://x/repos/o/r/tags?per_page=100");
+        check_int(github_parse_tags(text, strlen(text), "vpc/", &list, NULL), 0);
+        check_int(list->n_releases, 2);
+        check_int(list->n_skipped, 3);
+        check_string(list->releases[0].tag, "vpc/v1.2.0");
+        check_string(version_string(list->releases[0].version), "1.2.0");
+        check_string(version_string(list->releases[1].version), "1.1.0");
+        check_int(list->releases[0].created_usec, 0);
+        check_int(github_parse_tags(text, strlen(text), NULL, &plain, NULL), 0);
+        check_int(plain->n_releases, 1);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                _cleanup_free_ char *error = NULL;
+                ReleaseList *none = NULL;
+
+                check_int(github_parse_tags(bad[i], strlen(bad[i]), NULL, &none, &error), -EBADMSG);
+                check(!none && startswith(error, "tags"));
+        }
+}
+
 int main(void) {
+        test_tags();
         test_urls();
         test_repository_url();
         test_skipped();
