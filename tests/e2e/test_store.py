@@ -175,7 +175,7 @@ def test_lost_proof_that_is_another_one_now(synced, upstream):
     before = synced.tree()
     synced.stop()
     (synced.provider_directory("null") / proof("1.0.0")).unlink()
-    versions = [ProviderVersion("1.1.0", PLATFORMS, 20_000), ProviderVersion("1.0.0", PLATFORMS, 30_000)]
+    versions = [ProviderVersion("1.0.0", PLATFORMS, 30_000), ProviderVersion("1.1.0", PLATFORMS, 20_000)]
     upstream.replace(World(providers=[Provider("null", versions=versions)]))
     synced.start()
     synced.sync("hashicorp/null", status=1)

@@ -162,7 +162,51 @@ static void test_history_of_platforms(void) {
                             "prune 1.0.0: beyond versionHistoryLimit 1 of depot d\n");
 }
 
+/* What each wish says to one version, wherever the plan puts it. */
+static void check_standing(const char *explain, PlanVerdict first, uint64_t newer, PlanVerdict second) {
+        _cleanup_(release_list_freep) ReleaseList *releases =
+                make_releases("4.0.0@9 3.0.0@1 2.0.0@1 1.1.0-a@1 1.0.0@1");
+        _cleanup_(version_freep) Version *version = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        DepotEntry entries[2] = { { .version_history_limit = 1 }, {} };
+        const PlanWant wants[] = {
+                { "a", &entries[0],
+                        { .minimum_release_age_usec = 3 * USEC_PER_DAY,
+                                .prereleases = PRERELEASES_WANTED } },
+                { "b", &entries[1], { .prereleases = PRERELEASES_NEVER } },
+        };
+
+        check_int(constraint_parse("< 2", &entries[1].constraint, NULL), 0);
+        check_int(version_parse(explain, &version), 0);
+        check_int(plan_make(
+                          &(PlanInput) {
+                                  .kind = PACKAGE_MODULE,
+                                  .wants = wants,
+                                  .n_wants = ELEMENTSOF(wants),
+                                  .releases = releases,
+                                  .now_usec = 10 * USEC_PER_DAY,
+                                  .explain = version,
+                          },
+                          &plan),
+                0);
+        check(plan->standings);
+        check_int(plan->standings[0].verdict, first);
+        check_int(plan->standings[0].newer, newer);
+        check_int(plan->standings[0].due_usec, first == PLAN_YOUNG ? 12 * USEC_PER_DAY : 0);
+        check_int(plan->standings[1].verdict, second);
+        depot_entry_clear(&entries[1]);
+}
+
+static void test_standings(void) {
+        check_standing("4.0.0", PLAN_YOUNG, 0, PLAN_REJECTED);
+        check_standing("3.0.0", PLAN_WANTED, 0, PLAN_REJECTED);
+        check_standing("2.0.0", PLAN_BEYOND, 1, PLAN_REJECTED);
+        check_standing("1.1.0-a", PLAN_BEYOND, 2, PLAN_PRERELEASE);
+        check_standing("1.0.0", PLAN_BEYOND, 3, PLAN_WANTED);
+}
+
 int main(void) {
+        test_standings();
         test_age();
         test_now();
         test_age_union();
