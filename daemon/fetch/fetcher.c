@@ -344,6 +344,9 @@ static int transfer_prepare(Transfer *transfer, const char *if_range) {
         SET(CURLOPT_TIMEOUT, transfer->bulk ? ARTIFACT_TIME_MAX_SEC : DOCUMENT_TIME_MAX_SEC);
         SET(CURLOPT_BUFFERSIZE, transfer->bulk ? BUFFER_SIZE : 64 * 1024L);
         SET(CURLOPT_NOSIGNAL, 1L);
+        /* A transfer that ends while its host's name is being resolved would wait for the C library. With this the thread
+         * that asks is left to itself, and frees what it has when it has its answer. */
+        SET(CURLOPT_QUICK_EXIT, 1L);
         SET(CURLOPT_ERRORBUFFER, transfer->error_buffer);
         SET(CURLOPT_WRITEFUNCTION, on_body);
         SET(CURLOPT_WRITEDATA, transfer);
