@@ -8,6 +8,7 @@
 #include "build-config.h"
 #include "varlink/describe.h"
 #include "varlink/interface.h"
+#include "varlink/peers.h"
 #include "varlink/service.h"
 
 #define SUBSCRIPTIONS_MAX 64U
@@ -36,6 +37,7 @@ struct VarlinkServer {
         sd_varlink_server *server;
         Subscription *subscriptions;
         unsigned n_subscriptions;
+        Peers readers;
 };
 
 static Subscription *subscription_free(Subscription *subscription) {
@@ -135,6 +137,7 @@ static void on_manager_event(const ManagerEvent *event, void *userdata) {
 static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *userdata) {
         VarlinkServer *server = userdata;
 
+        peers_remove(&server->readers, link);
         for (Subscription *subscription = server->subscriptions, *next; subscription; subscription = next) {
                 next = subscription->next;
                 if (subscription->link == link)
@@ -163,6 +166,18 @@ static bool peer_may_change(sd_varlink *link) {
 
         return sd_varlink_get_peer_uid(link, &uid) >= 0 &&
                (uid == 0 || uid == geteuid() || (getegid() != 0 && peer_is_in_group(link, getegid())));
+}
+
+/* An error ends the connection before it is listened to. */
+static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userdata) {
+        VarlinkServer *server = userdata;
+        uid_t uid;
+        int r;
+
+        if (peer_may_change(link))
+                return 0;
+        r = sd_varlink_get_peer_uid(link, &uid);
+        return r < 0 ? r : peers_add(&server->readers, link, uid);
 }
 
 /* Reading */
@@ -509,6 +524,8 @@ static int bind_everything(sd_varlink_server *server) {
                 r = sd_varlink_server_add_interface(server, &vl_interface_service_varlink);
         for (size_t i = 0; i < ELEMENTSOF(methods) && r >= 0; i++)
                 r = sd_varlink_server_bind_method(server, methods[i].name, methods[i].callback);
+        if (r >= 0)
+                r = sd_varlink_server_bind_connect(server, on_connect);
         return r < 0 ? r : sd_varlink_server_bind_disconnect(server, on_disconnect);
 }
 
