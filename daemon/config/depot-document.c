@@ -178,6 +178,9 @@ static int decode_constraints(
         /* Before the bad part there is only ASCII, or the part before it would be bad. */
         if (node->text_column > 0)
                 column = node->text_column + (unsigned) offset;
+        if (r == -E2BIG)
+                return problems_add(problems, node->line, column, "'%s' has more than %d terms", field->name,
+                        CONSTRAINT_TERMS_MAX);
         length = strcspn(node->text + offset, ",");
         while (length > 0 && strchr(" \t", node->text[offset + length - 1]))
                 length--;

@@ -89,11 +89,11 @@ int constraint_parse(const char *text, Constraint **ret, size_t *ret_error_offse
                 size_t length = strcspn(part, ",");
                 const char *bad = part;
                 Term term = {};
-                int r = -EINVAL;
+                int r = -E2BIG;
 
                 if (constraint->n_terms < CONSTRAINT_TERMS_MAX)
                         r = term_parse(part, length, &term, &bad);
-                if (r == -EINVAL && ret_error_offset)
+                if (r != -ENOMEM && r < 0 && ret_error_offset)
                         *ret_error_offset = (size_t) (bad - text);
                 if (r < 0)
                         return r;

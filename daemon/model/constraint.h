@@ -9,7 +9,8 @@
 
 typedef struct Constraint Constraint;
 
-/* Returns 0, -EINVAL (then *ret_error_offset, which may be NULL, is the byte where the bad part starts) or -ENOMEM. */
+/* Returns 0, -EINVAL or -E2BIG when there are too many terms (then *ret_error_offset, which may be NULL, is the byte where
+ * the bad part starts), or -ENOMEM. */
 int constraint_parse(const char *text, Constraint **ret, size_t *ret_error_offset);
 Constraint *constraint_free(Constraint *constraint);
 DEFINE_CLEANUP(Constraint *, constraint_free)

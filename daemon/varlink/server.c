@@ -311,22 +311,28 @@ static int on_list_versions(
                 FIELD_STRING(version, SD_JSON_NULLABLE),
                 {},
         };
+        _cleanup_(version_freep) Version *version = NULL;
         const VarlinkServer *server = userdata;
         sd_json_variant *array = NULL;
         bool found = false;
         Parameters p = {};
+        const char *text;
         int r;
 
         r = sd_varlink_dispatch(link, parameters, fields, &p);
         if (r != 0)
                 return r;
+        /* However it is written, as Sync has it; what is no version is none of the package either. */
+        if (p.version && version_parse(p.version, &version) == -ENOMEM)
+                return -ENOMEM;
+        text = version ? version_string(version) : p.version;
         for (size_t i = 0; i < manager_n_packages(server->manager) && r >= 0; i++) {
                 const Package *package = manager_package(server->manager, i);
 
                 if (!streq(p.package, package->name))
                         continue;
                 found = true;
-                r = describe_versions(package, p.version, &array);
+                r = describe_versions(package, text, &array);
         }
         if (r >= 0 && !found)
                 return no_such_package(link, p.package);

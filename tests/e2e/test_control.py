@@ -73,6 +73,7 @@ def test_every_method_by_varlinkctl(running):
     assert len(call("ListPackages", '{"depot": "other"}')[0]["packages"]) == 1
     versions = call("ListVersions", f'{{"package": "{ONE}", "version": "1.1.0"}}')[0]["versions"]
     assert [version["version"] for version in versions] == ["1.1.0"]
+    assert call("ListVersions", f'{{"package": "{ONE}", "version": "v1.1"}}')[0]["versions"] == versions
     assert call("Reload") == [{"problems": []}]
     assert [reply["event"]["type"] for reply in call("Sync")] == ["accepted"]
     assert [e["event"]["type"] for e in call("Plan", f'{{"package": "{ONE}"}}', "--more")] == ["plan", "done"]

@@ -8,11 +8,12 @@ import pathlib
 import re
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
-from daemon import module, provider
+from daemon import BUILD, TREE, module, provider
 from setting import wait_for
 from simulator.world import Module, Provider, ProviderVersion, Release, World
 from store_check import check
@@ -311,6 +312,14 @@ def test_invalid_arguments_end_at_once(daemon):
         assert daemon.spawn().process.wait(20) == 1
         daemon.process = None
     daemon.arguments = []
+
+
+def test_every_option_is_in_the_manual_page():
+    program, manual = BUILD / "daemon/opendepotd", (TREE / "man/opendepotd.8").read_text().replace("\\-", "-")
+    text = subprocess.run([program, "--help"], capture_output=True, encoding="utf-8", check=True).stdout
+    options = set(re.findall(r"--[a-z-]+", text))
+    assert len(options) >= 7
+    assert options == set(re.findall(r"--[a-z-]+", manual.partition(".SH OPTIONS")[2].partition(".SH")[0]))
 
 
 # What it writes

@@ -46,6 +46,14 @@ def test_entries_name_only_fields_that_are_logged():
     assert named <= logged, named - logged
 
 
+def test_the_manual_page_names_the_fields_that_are_set():
+    manual = (TREE / "man/opendepotd.8").read_text()
+    named = set(re.findall(r"\b(OPENDEPOT_[A-Z]+)=", manual))
+    sources = [path.read_text() for path in (TREE / "daemon").rglob("*.c")]
+    contexts = "".join(re.findall(r"\(LogContext\) \{.*?\}", "".join(sources), re.DOTALL))
+    assert named == {f"OPENDEPOT_{member.upper()}" for member in re.findall(r"\.(\w+) = ", contexts)}
+
+
 def test_each_id_is_logged_somewhere():
     sources = "".join(
         path.read_text() for path in (TREE / "daemon").rglob("*.c")
