@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/text.h"
 
 /* How much of a text from outside goes into a message. */
@@ -230,6 +231,16 @@ int place_string(const Place *object, const char *key, PlaceNeed need, const cha
         return r > 0 ? place_text(&member, ret) : r;
 }
 
+static int refuse_kind(const Place *place, const char *key, const char *string, const char *what) {
+        _cleanup_free_ char *message = NULL;
+
+        if (asprintf(&message, "is not %s", what) < 0) {
+                message = NULL;
+                return -ENOMEM;
+        }
+        return place_refuse_text(place, key, string, message);
+}
+
 int place_copy(const Place *object, const char *key, PlaceNeed need, bool (*is_valid)(const char *string),
         const char *what, char **ret) {
         const char *string;
@@ -239,19 +250,36 @@ int place_copy(const Place *object, const char *key, PlaceNeed need, bool (*is_v
         r = place_string(object, key, need, &string);
         if (r <= 0)
                 return r;
-        if (is_valid && !is_valid(string)) {
-                _cleanup_free_ char *message = NULL;
-
-                if (asprintf(&message, "is not %s", what) < 0) {
-                        message = NULL;
-                        return -ENOMEM;
-                }
-                return place_refuse_text(object, key, string, message);
-        }
+        if (is_valid && !is_valid(string))
+                return refuse_kind(object, key, string, what);
         copy = strdup(string);
         if (!copy)
                 return -ENOMEM;
         *ret = copy;
+        return 1;
+}
+
+int place_strings(const Place *object, const char *key, size_t max, PlaceNeed need,
+        bool (*is_valid)(const char *string), const char *what, char ***strings) {
+        Place array, element;
+        const char *text;
+        int r;
+
+        r = place_array(object, key, max, need, &array);
+        if (r <= 0)
+                return r;
+        for (size_t i = 0; i < json_object_array_length(array.value); i++) {
+                r = place_element(&array, i, json_type_string, &element);
+                if (r >= 0)
+                        r = place_text(&element, &text);
+                if (r < 0)
+                        return r;
+                if (is_valid && !is_valid(text))
+                        return refuse_kind(&element, NULL, text, what);
+                r = strings_append(strings, text);
+                if (r < 0)
+                        return r;
+        }
         return 1;
 }
 

@@ -42,6 +42,10 @@ int place_copy(const Place *object, const char *key, PlaceNeed need, bool (*is_v
         const char *what, char **ret);
 int place_uint64(const Place *object, const char *key, uint64_t max, PlaceNeed need, uint64_t *ret);
 int place_bool(const Place *object, const char *key, PlaceNeed need, bool *ret);
+/* Appends copies of the elements of an array of at most `max` strings to a list (base/list.h); `is_valid` and `what` as
+ * above. */
+int place_strings(const Place *object, const char *key, size_t max, PlaceNeed need,
+        bool (*is_valid)(const char *string), const char *what, char ***strings);
 /* RFC 3339. */
 int place_time(const Place *object, const char *key, PlaceNeed need, uint64_t *ret_usec);
 

@@ -5,6 +5,14 @@
 #include "model/package.h"
 #include "model/place.h"
 
+#define PROTOCOL_LENGTH_MAX 16
+
+bool protocol_is_valid(const char *text) {
+        size_t length = strspn(text, "0123456789.");
+
+        return length > 0 && !text[length] && length <= PROTOCOL_LENGTH_MAX;
+}
+
 void release_clear(Release *release) {
         version_free(release->version);
         free(release->tag);
@@ -12,6 +20,7 @@ void release_clear(Release *release) {
         strings_free(release->platforms);
         free(release->shasums_file);
         strings_free(release->signature_files);
+        strings_free(release->protocols);
         *release = (Release) {};
 }
 
@@ -195,6 +204,8 @@ static int release_to_json(const Release *release, json_object **ret) {
                 r = json_set_string(object, "shasums", release->shasums_file);
         if (r >= 0)
                 r = strings_to_json(object, "signatures", release->signature_files);
+        if (r >= 0)
+                r = strings_to_json(object, "protocols", release->protocols);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(object);
@@ -247,29 +258,6 @@ static int platforms_from_json(const Place *place, Release *release) {
         return 0;
 }
 
-static int signatures_from_json(const Place *place, Release *release) {
-        Place array, element;
-        const char *text;
-        int r;
-
-        r = place_array(place, "signatures", RELEASE_SIGNATURES_MAX, PLACE_OPTIONAL, &array);
-        if (r <= 0)
-                return r;
-        for (size_t i = 0; i < json_object_array_length(array.value); i++) {
-                r = place_element(&array, i, json_type_string, &element);
-                if (r >= 0)
-                        r = place_text(&element, &text);
-                if (r < 0)
-                        return r;
-                if (!name_is_valid(text))
-                        return place_refuse_text(&element, NULL, text, "is not a file name");
-                r = strings_append(&release->signature_files, text);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 static int release_from_json(const Place *place, Release *release) {
         const char *text = NULL;
         int r;
@@ -297,7 +285,11 @@ static int release_from_json(const Place *place, Release *release) {
                 r = place_copy(place, "shasums", PLACE_OPTIONAL, name_is_valid, "a file name",
                         &release->shasums_file);
         if (r >= 0)
-                r = signatures_from_json(place, release);
+                r = place_strings(place, "signatures", RELEASE_SIGNATURES_MAX, PLACE_OPTIONAL, name_is_valid,
+                        "a file name", &release->signature_files);
+        if (r >= 0)
+                r = place_strings(place, "protocols", RELEASE_PROTOCOLS_MAX, PLACE_OPTIONAL,
+                        protocol_is_valid, "a version of the plugin protocol", &release->protocols);
         return r < 0 ? r : 0;
 }
 

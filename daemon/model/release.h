@@ -10,6 +10,7 @@
 #define RELEASES_PER_PAGE_MAX RELEASES_MAX
 #define RELEASE_PLATFORMS_MAX 1000
 #define RELEASE_SIGNATURES_MAX 100
+#define RELEASE_PROTOCOLS_MAX 16
 
 typedef struct Release {
         Version *version;
@@ -24,6 +25,7 @@ typedef struct Release {
         char **platforms;       /* "linux_amd64", sorted, each once */
         char *shasums_file;     /* last path segment; NULL: upstream names none */
         char **signature_files; /* last path segments, in upstream's order */
+        char **protocols;       /* versions of the plugin protocol, "5.0"; NULL: upstream does not tell */
 } Release;
 
 typedef struct ReleaseList {
@@ -31,6 +33,9 @@ typedef struct ReleaseList {
         size_t n_releases;
         size_t n_skipped; /* drafts, tags that are no version, other license classes */
 } ReleaseList;
+
+/* A version of the plugin protocol: digits and dots. */
+bool protocol_is_valid(const char *text);
 
 ReleaseList *release_list_free(ReleaseList *list);
 DEFINE_CLEANUP(ReleaseList *, release_list_free)
