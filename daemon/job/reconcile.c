@@ -555,7 +555,9 @@ int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
                                 package->wants[i].entry->policy, reconcile->context->settings->policy),
                 };
         for (size_t i = 0; i < package->n_statuses; i++)
-                if (version_state_is_tried_again(package->statuses[i]->state))
+                /* One that a policy holds has not been tried: the plan judges it anew. */
+                if (version_state_is_tried_again(package->statuses[i]->state) &&
+                        package->statuses[i]->attempts > 0)
                         failures[n_failures++] = (PlanFailure) { package->statuses[i]->version,
                                 package->statuses[i]->next_try_usec };
         return plan_make(
