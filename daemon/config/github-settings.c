@@ -76,7 +76,8 @@ static int check_upstream(const GithubUpstream *upstream, const YamlNode *node, 
                 return problems_add(problems, node->line, node->column,
                         "only one of 'tokenCredential' and 'app' can be used");
         /* What is sent in the clear is no secret any more. */
-        if (github_upstream_has_credentials(upstream) && !startswith(upstream->api_url, "https://"))
+        if (github_upstream_has_credentials(upstream) && upstream->api_url &&
+                !startswith(upstream->api_url, "https://"))
                 return problems_add(problems, node->line, node->column,
                         "credentials are sent to an https:// address only, not to %s", upstream->api_url);
         return 0;
