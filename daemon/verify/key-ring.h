@@ -18,7 +18,6 @@ typedef struct KeyRing {
         char *user;
         KeyCopy copies[KEY_COPIES_MAX]; /* what is to be looked at first comes first */
         size_t n_copies;
-        bool loaded;
         unsigned reserved; /* a bit for each file that is still being looked into */
 } KeyRing;
 

@@ -305,13 +305,17 @@ static KeyRing *find_ring(const Keys *keys, const char *fingerprint) {
         return NULL;
 }
 
-static KeyRing *find_or_add_ring(Keys *keys, const char *fingerprint) {
+static void load_ring(Keys *keys, const char *provider_namespace, KeyRing *ring);
+
+/* What was kept is looked into when the ring comes to be: later, a file may be one that this run has written. */
+static KeyRing *find_or_add_ring(Keys *keys, const char *provider_namespace, const char *fingerprint) {
         KeyRing *ring = find_ring(keys, fingerprint);
 
         if (ring || key_ring_new(fingerprint, &ring) < 0)
                 return ring;
         if (LIST_APPEND(keys->rings, keys->n_rings, ring) < 0)
                 return key_ring_free(ring);
+        load_ring(keys, provider_namespace, ring);
         return ring;
 }
 
@@ -363,7 +367,7 @@ static void take_key(Inspection *inspection, const WorkerKey *key) {
                         r == -ENOSPC ? "too many are known" : strerror(-r));
                 return;
         }
-        ring = find_or_add_ring(keys, key->fingerprint);
+        ring = find_or_add_ring(keys, inspection->provider_namespace, key->fingerprint);
         if (!ring)
                 return;
         r = key_ring_add(ring, keys->offload, keys->fd, inspection->data, inspection->size, key,
@@ -461,12 +465,7 @@ static int inspect(Keys *keys, const Inspection *template, const char *origin, c
 }
 
 /* The texts that an earlier run has kept, or this one before a reload. */
-static void load_ring(Keys *keys, const char *provider_namespace, const char *fingerprint) {
-        KeyRing *ring = find_or_add_ring(keys, fingerprint);
-
-        if (!ring || ring->loaded)
-                return;
-        ring->loaded = true;
+static void load_ring(Keys *keys, const char *provider_namespace, KeyRing *ring) {
         for (unsigned slot = 0; slot < KEY_COPIES_MAX; slot++) {
                 uint64_t modified;
                 char *data;
@@ -687,12 +686,14 @@ int keys_get(Keys *keys, const char *provider_namespace, KeysDone done, void *us
         for (size_t i = 0; i < keys->n_sources; i++)
                 if (streq(keys->sources[i].provider_namespace, provider_namespace)) {
                         if (keys->sources[i].fingerprint)
-                                load_ring(keys, provider_namespace, keys->sources[i].fingerprint);
+                                (void) find_or_add_ring(
+                                        keys, provider_namespace, keys->sources[i].fingerprint);
                         source_refresh(&keys->sources[i]);
                 }
         for (size_t i = 0; i < pins_count(keys->pins); i++)
                 if (streq(pins_at(keys->pins, i)->provider_namespace, provider_namespace))
-                        load_ring(keys, provider_namespace, pins_at(keys->pins, i)->fingerprint);
+                        (void) find_or_add_ring(
+                                keys, provider_namespace, pins_at(keys->pins, i)->fingerprint);
         if (deliver(keys, provider_namespace, done, userdata))
                 return 0;
 

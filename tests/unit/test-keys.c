@@ -545,6 +545,22 @@ static void test_decisions(void) {
         asked_clear(&asked);
 }
 
+/* The pins are lost, the texts are not: what is offered does not take the place of what was kept. */
+static void test_offer_beside_kept(void) {
+        _cleanup_free_ char *older = key_text('A', "older");
+        Asked asked = {};
+
+        forget_everything();
+        scratch_write(keys_fd, FINGERPRINT_A ".asc", older);
+        set_keys(NULL, 0);
+        offer("n", 'A', "newer");
+        ask_and_wait("n", &asked);
+        check_string(asked.texts, "A:newer? A:older?");
+        LOOP_UNTIL(event, is_kept(FINGERPRINT_A ".1.asc", "newer"));
+        check(is_kept(FINGERPRINT_A ".asc", "older"));
+        asked_clear(&asked);
+}
+
 /* What registries hand out. */
 static void test_offers(void) {
         Asked asked = {};
@@ -734,6 +750,7 @@ int main(void) {
         test_not_a_key();
         test_first_use();
         test_decisions();
+        test_offer_beside_kept();
         test_offers();
         test_record();
         test_revocation();
