@@ -18,6 +18,27 @@ int list_grow(void *array, size_t count, size_t element_size) {
         return 0;
 }
 
+bool list_find_position(const void *array, size_t count, size_t element_size, const void *key,
+        int (*compare)(const void *key, const void *element), size_t *ret) {
+        size_t first = 0, end = count;
+
+        while (first < end) {
+                size_t middle = first + (end - first) / 2;
+                int order = compare(key, (const uint8_t *) array + middle * element_size);
+
+                if (order == 0) {
+                        *ret = middle;
+                        return true;
+                }
+                if (order > 0)
+                        first = middle + 1;
+                else
+                        end = middle;
+        }
+        *ret = first;
+        return false;
+}
+
 char **strings_free(char **strings) {
         if (!strings)
                 return NULL;

@@ -16,6 +16,11 @@ int list_grow(void *array, size_t count, size_t element_size);
                 _list_r;                                                                                    \
         })
 
+/* Searches a sorted array, as bsearch(3) does: `compare(key, element)`. Returns true and where it is, or false and where it
+ * belongs. */
+bool list_find_position(const void *array, size_t count, size_t element_size, const void *key,
+        int (*compare)(const void *key, const void *element), size_t *ret);
+
 /* A NULL-terminated array of strings. */
 char **strings_free(char **strings);
 DEFINE_CLEANUP(char **, strings_free)

@@ -211,25 +211,16 @@ int package_join(
 
 /* States */
 
+static int compare_status(const void *key, const void *element) {
+        const VersionStatus *const *status = element;
+
+        return strcmp(key, (*status)->version);
+}
+
 /* Where the status of the version is (true) or belongs (false). */
 static bool find_status_position(const Package *package, const char *version, size_t *ret) {
-        size_t first = 0, end = package->n_statuses;
-
-        while (first < end) {
-                size_t middle = first + (end - first) / 2;
-                int order = strcmp(package->statuses[middle]->version, version);
-
-                if (order == 0) {
-                        *ret = middle;
-                        return true;
-                }
-                if (order < 0)
-                        first = middle + 1;
-                else
-                        end = middle;
-        }
-        *ret = first;
-        return false;
+        return list_find_position(package->statuses, package->n_statuses, sizeof(VersionStatus *), version,
+                compare_status, ret);
 }
 
 VersionStatus *package_find_status(const Package *package, const char *version) {

@@ -114,25 +114,16 @@ int record_new(PackageKind kind, const char *package, const char *source, Record
         return 0;
 }
 
+static int compare_version(const void *key, const void *element) {
+        const RecordVersion *const *version = element;
+
+        return version_order((*version)->version, key);
+}
+
 /* The place of the version in the order, newest first: where it is (true) or where it belongs (false). */
 static bool find_position(const Record *record, const Version *version, size_t *ret) {
-        size_t first = 0, end = record->n_versions;
-
-        while (first < end) {
-                size_t middle = first + (end - first) / 2;
-                int order = version_order(record->versions[middle]->version, version);
-
-                if (order == 0) {
-                        *ret = middle;
-                        return true;
-                }
-                if (order > 0)
-                        first = middle + 1;
-                else
-                        end = middle;
-        }
-        *ret = first;
-        return false;
+        return list_find_position(record->versions, record->n_versions, sizeof(RecordVersion *), version,
+                compare_version, ret);
 }
 
 RecordVersion *record_find(const Record *record, const Version *version) {
@@ -179,24 +170,13 @@ static int compare_platforms(const char *a, const char *b) {
         return strcmp(a, b);
 }
 
+static int compare_artifact(const void *key, const void *element) {
+        return compare_platforms(key, ((const RecordArtifact *) element)->platform);
+}
+
 static bool find_artifact_position(const RecordVersion *version, const char *platform, size_t *ret) {
-        size_t first = 0, end = version->n_artifacts;
-
-        while (first < end) {
-                size_t middle = first + (end - first) / 2;
-                int order = compare_platforms(version->artifacts[middle].platform, platform);
-
-                if (order == 0) {
-                        *ret = middle;
-                        return true;
-                }
-                if (order < 0)
-                        first = middle + 1;
-                else
-                        end = middle;
-        }
-        *ret = first;
-        return false;
+        return list_find_position(version->artifacts, version->n_artifacts, sizeof(RecordArtifact), platform,
+                compare_artifact, ret);
 }
 
 RecordArtifact *record_version_find_artifact(const RecordVersion *version, const char *platform) {

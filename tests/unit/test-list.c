@@ -66,10 +66,37 @@ static void test_strings(void) {
         check(!strings_equal(a, b));
 }
 
+static int compare_int(const void *key, const void *element) {
+        int a = *(const int *) key, b = *(const int *) element;
+
+        return (a > b) - (a < b);
+}
+
+static void check_position(int key, bool found, size_t expected) {
+        static const int sorted[] = { 1, 3, 5, 7, 9 };
+        size_t position;
+
+        check(list_find_position(sorted, 5, sizeof(int), &key, compare_int, &position) == found);
+        check_int(position, expected);
+}
+
+static void test_find_position(void) {
+        size_t position = 7;
+        int key = 1;
+
+        for (int i = 0; i < 5; i++) {
+                check_position(2 * i, false, (size_t) i);
+                check_position(2 * i + 1, true, (size_t) i);
+        }
+        check_position(10, false, 5);
+        check(!list_find_position(NULL, 0, sizeof(int), &key, compare_int, &position) && position == 0);
+}
+
 int main(void) {
         test_append();
         test_shrink();
         test_overflow();
         test_strings();
+        test_find_position();
         return EXIT_SUCCESS;
 }
