@@ -2,6 +2,7 @@
 
 #include "base/list.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "model/package.h"
 #include "model/place.h"
 
@@ -62,6 +63,34 @@ int release_list_join(ReleaseList *list, ReleaseList *other) {
                 return r;
         list->n_skipped += other->n_skipped;
         other->n_skipped = 0;
+        return 0;
+}
+
+int release_set_version(Release *release, const char *text, const char *tag) {
+        int r = version_parse(text, &release->version);
+
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        /* The normalised text becomes a name in the store. */
+        if (!tag_is_valid(version_string(release->version)))
+                return 0;
+        return string_assign(&release->tag, tag) < 0 ? -ENOMEM : 1;
+}
+
+int release_parse_platform(const Place *object, char **ret) {
+        const char *os, *arch;
+        char *platform;
+        int r;
+
+        r = place_string(object, "os", PLACE_REQUIRED, &os);
+        if (r >= 0)
+                r = place_string(object, "arch", PLACE_REQUIRED, &arch);
+        if (r < 0)
+                return r;
+        platform = text_format("%s_%s", os, arch);
+        if (!platform)
+                return -ENOMEM;
+        *ret = platform;
         return 0;
 }
 

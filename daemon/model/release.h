@@ -5,6 +5,8 @@
 #include "base/util.h"
 #include "model/version.h"
 
+typedef struct Place Place;
+
 /* As many as a record holds: what could never be stored is not looked at. */
 #define RELEASES_MAX 10000
 #define RELEASES_PER_PAGE_MAX RELEASES_MAX
@@ -43,6 +45,14 @@ DEFINE_CLEANUP(ReleaseList *, release_list_free)
 /* Takes over the members of *release (left empty), whatever happens. */
 int release_list_append(ReleaseList *list, Release *release);
 void release_clear(Release *release);
+
+/* Gives the release its version, which `text` is, and its tag. Returns 1, 0 when it is no version or none that a file of the store
+ * can be named after, or -ENOMEM. */
+int release_set_version(Release *release, const char *text, const char *tag);
+
+/* "<os>_<arch>" of the members "os" and "arch" of an object, whether that is a platform or not. Returns 0, -EBADMSG or
+ * -ENOMEM. */
+int release_parse_platform(const Place *object, char **ret);
 
 /* Gives the release its platforms, a NULL-terminated array in any order that is taken over: sorted, each once, without
  * slack. */

@@ -93,17 +93,8 @@ int github_parse_repository_url(
 /* Takes the tag over when it is the prefix and a version. Returns 1, 0 when it is to be skipped, or -ENOMEM. */
 static int take_tag(const char *tag, const char *prefix, Release *release) {
         const char *text = prefix ? startswith(tag, prefix) : tag;
-        int r;
 
-        if (!tag_is_valid(tag) || !text)
-                return 0;
-        r = version_parse(text, &release->version);
-        if (r < 0)
-                return r == -EINVAL ? 0 : r;
-        /* The normalised text becomes a name in the store. */
-        if (!tag_is_valid(version_string(release->version)))
-                return 0;
-        return string_assign(&release->tag, tag) < 0 ? -ENOMEM : 1;
+        return tag_is_valid(tag) && text ? release_set_version(release, text, tag) : 0;
 }
 
 /* Returns 1 when the release is one, 0 when it is to be skipped. */

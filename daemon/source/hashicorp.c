@@ -98,12 +98,10 @@ static int parse_signatures(const Place *place, Release *release) {
  * who look for it by name. */
 static int parse_build(const Place *place, const char *product, const char *version, char **ret) {
         _cleanup_free_ char *platform = NULL, *expected = NULL, *file = NULL;
-        const char *os, *arch, *url;
+        const char *url;
         int r;
 
-        r = place_string(place, "os", PLACE_REQUIRED, &os);
-        if (r >= 0)
-                r = place_string(place, "arch", PLACE_REQUIRED, &arch);
+        r = release_parse_platform(place, &platform);
         if (r >= 0)
                 r = place_string(place, "url", PLACE_REQUIRED, &url);
         if (r < 0)
@@ -112,10 +110,6 @@ static int parse_build(const Place *place, const char *product, const char *vers
         file = url_last_segment(url);
         if (!file)
                 return -ENOMEM;
-        if (asprintf(&platform, "%s_%s", os, arch) < 0) {
-                platform = NULL;
-                return -ENOMEM;
-        }
         if (asprintf(&expected, "%s_%s_%s.zip", product, version, platform) < 0) {
                 expected = NULL;
                 return -ENOMEM;
@@ -179,14 +173,7 @@ static int parse_version(const Place *place, Release *release) {
         r = place_string(place, "version", PLACE_REQUIRED, &text);
         if (r < 0)
                 return r;
-        if (!name_is_valid(text))
-                return 0;
-        r = version_parse(text, &release->version);
-        if (r < 0)
-                return r == -EINVAL ? 0 : r;
-        if (!tag_is_valid(version_string(release->version)))
-                return 0;
-        return string_assign(&release->tag, text) < 0 ? -ENOMEM : 1;
+        return name_is_valid(text) ? release_set_version(release, text, text) : 0;
 }
 
 /* Returns 1 when the release is to be listed, 0 when it is to be skipped. */

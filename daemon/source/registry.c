@@ -121,18 +121,10 @@ int registry_parse_discovery(
 
 static int parse_platform(const Place *place, char **ret) {
         _cleanup_free_ char *platform = NULL;
-        const char *os, *arch;
-        int r;
+        int r = release_parse_platform(place, &platform);
 
-        r = place_string(place, "os", PLACE_REQUIRED, &os);
-        if (r >= 0)
-                r = place_string(place, "arch", PLACE_REQUIRED, &arch);
         if (r < 0)
                 return r;
-        if (asprintf(&platform, "%s_%s", os, arch) < 0) {
-                platform = NULL;
-                return -ENOMEM;
-        }
         if (!platform_is_valid(platform))
                 return 0;
         *ret = TAKE_PTR(platform);
@@ -172,17 +164,11 @@ static int parse_version(const Place *place, Release *release) {
         r = place_string(place, "version", PLACE_REQUIRED, &text);
         if (r < 0)
                 return r;
-        if (!name_is_valid(text))
-                return 0;
-        r = version_parse(text, &release->version);
-        if (r < 0)
-                return r == -EINVAL ? 0 : r;
-        if (!tag_is_valid(version_string(release->version)))
-                return 0;
-        r = string_assign(&release->tag, text);
-        if (r >= 0)
-                r = place_strings(place, "protocols", RELEASE_PROTOCOLS_MAX, PLACE_OPTIONAL,
-                        protocol_is_valid, "a version of the plugin protocol", &release->protocols);
+        r = name_is_valid(text) ? release_set_version(release, text, text) : 0;
+        if (r <= 0)
+                return r;
+        r = place_strings(place, "protocols", RELEASE_PROTOCOLS_MAX, PLACE_OPTIONAL, protocol_is_valid,
+                "a version of the plugin protocol", &release->protocols);
         if (r >= 0)
                 r = parse_platforms(place, release);
         return r < 0 ? r : 1;
@@ -273,18 +259,10 @@ static int parse_keys(const Place *place, RegistryPackage *package) {
 /* What was asked for is what has to be answered (protocols: "os/arch must echo the request"). */
 static int check_platform(const Place *place, const char *platform) {
         _cleanup_free_ char *echoed = NULL;
-        const char *os, *arch;
-        int r;
+        int r = release_parse_platform(place, &echoed);
 
-        r = place_string(place, "os", PLACE_REQUIRED, &os);
-        if (r >= 0)
-                r = place_string(place, "arch", PLACE_REQUIRED, &arch);
         if (r < 0)
                 return r;
-        if (asprintf(&echoed, "%s_%s", os, arch) < 0) {
-                echoed = NULL;
-                return -ENOMEM;
-        }
         return streq(echoed, platform)
                        ? 0
                        : place_refuse_text(place, NULL, echoed, "is not the platform that was asked for");
