@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "varlink/describe.h"
+#include "varlink/reply.h"
 #include "worker/protocol.h"
 
 typedef struct Parameters {
@@ -12,18 +13,6 @@ typedef struct Parameters {
 #define FIELD(name, member, flags)                                                                          \
         { name, SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Parameters, member),        \
                 (flags) }
-
-static int reply(sd_varlink *link, const char *name, sd_json_variant *value, int r) {
-        sd_json_variant *message = NULL;
-
-        if (r >= 0)
-                r = sd_json_buildo(&message, SD_JSON_BUILD_PAIR_VARIANT(name, value));
-        sd_json_variant_unref(value);
-        if (r >= 0)
-                r = sd_varlink_reply(link, message);
-        sd_json_variant_unref(message);
-        return r;
-}
 
 int keys_on_list(sd_varlink *link, sd_json_variant *parameters, const Manager *manager) {
         static const sd_json_dispatch_field fields[] = {
@@ -44,13 +33,9 @@ int keys_on_list(sd_varlink *link, sd_json_variant *parameters, const Manager *m
                 if (p.provider_namespace && !streq(p.provider_namespace, info.provider_namespace))
                         continue;
                 r = describe_key(&info, &element);
-                if (r >= 0)
-                        r = sd_json_variant_append_array(&array, element);
-                sd_json_variant_unref(element);
+                r = reply_append(&array, element, r);
         }
-        if (r >= 0 && !array)
-                r = sd_json_variant_new_array(&array, NULL, 0);
-        return reply(link, "keys", array, r);
+        return reply_array(link, "keys", array, r);
 }
 
 static bool find(const Manager *manager, const Parameters *p, KeyInfo *ret) {
@@ -94,5 +79,5 @@ int keys_on_decide(sd_varlink *link, sd_json_variant *parameters, Manager *manag
                         SD_JSON_BUILD_PAIR_STRING("fingerprint", fingerprint));
         if (r >= 0)
                 r = find(manager, &p, &info) ? describe_key(&info, &key) : -ENOENT;
-        return reply(link, "key", key, r);
+        return reply_value(link, "key", key, r);
 }

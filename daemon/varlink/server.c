@@ -10,6 +10,7 @@
 #include "varlink/interface.h"
 #include "varlink/keys.h"
 #include "varlink/peers.h"
+#include "varlink/reply.h"
 #include "varlink/service.h"
 
 #define SUBSCRIPTIONS_MAX 64U
@@ -183,32 +184,6 @@ static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userda
 
 /* Reading */
 
-static int reply_one(sd_varlink *link, const char *name, sd_json_variant *value, int r) {
-        sd_json_variant *message = NULL;
-
-        if (r >= 0)
-                r = sd_json_buildo(&message, SD_JSON_BUILD_PAIR_VARIANT(name, value));
-        sd_json_variant_unref(value);
-        if (r >= 0)
-                r = sd_varlink_reply(link, message);
-        sd_json_variant_unref(message);
-        return r;
-}
-
-static int append(sd_json_variant **array, sd_json_variant *element, int r) {
-        if (r >= 0)
-                r = sd_json_variant_append_array(array, element);
-        sd_json_variant_unref(element);
-        return r;
-}
-
-/* Also when nothing was appended. */
-static int reply_array(sd_varlink *link, const char *name, sd_json_variant *array, int r) {
-        if (r >= 0 && !array)
-                r = sd_json_variant_new_array(&array, NULL, 0);
-        return reply_one(link, name, array, r);
-}
-
 static int no_such_depot(sd_varlink *link, const char *depot) {
         return sd_varlink_errorbo(
                 link, "io.defdev.opendepot.NoSuchDepot", SD_JSON_BUILD_PAIR_STRING("depot", depot));
@@ -244,7 +219,7 @@ static int on_get_status(
         if (r != 0)
                 return r;
         r = describe_status(server->manager, &status);
-        return reply_one(link, "status", status, r);
+        return reply_value(link, "status", status, r);
 }
 
 static int on_list_depots(
@@ -267,7 +242,7 @@ static int on_list_depots(
                 if (p.depot && !streq(p.depot, state->depot->name))
                         continue;
                 r = describe_depot(server->manager, state, &element);
-                r = append(&array, element, r);
+                r = reply_append(&array, element, r);
         }
         return reply_array(link, "depots", array, r);
 }
@@ -297,7 +272,7 @@ static int on_list_packages(
                         (p.package && !streq(p.package, package->name)))
                         continue;
                 r = describe_package(package, &element);
-                r = append(&array, element, r);
+                r = reply_append(&array, element, r);
         }
         if (r >= 0 && p.package && !array)
                 return no_such_package(link, p.package);
@@ -426,7 +401,7 @@ static int start_request(
         if (r < 0 || more)
                 return r;
         r = describe_event("accepted", &event);
-        return reply_one(link, "event", event, r);
+        return reply_value(link, "event", event, r);
 }
 
 static int on_sync(
@@ -504,7 +479,7 @@ static int on_reload(
         r = manager_reload(server->manager);
         if (r >= 0)
                 r = describe_problems(server->manager, &problems);
-        return reply_one(link, "problems", problems, r);
+        return reply_value(link, "problems", problems, r);
 }
 
 static int on_list_keys(
