@@ -278,14 +278,15 @@ class Bench:
             for watch in (ask, ask_as_program, run_programs):
                 for _ in range(self.arguments.repetitions):
                     self.sync(watch)
-            for name, seconds in (
-                (f"GetStatus during {figure}, p99", calls),
-                (f"all that opendepotctl status asks, on a new connection, during {figure}, p99", answers),
+            started = f"; of it the start of the program (opendepotctl --version): {quantiles(starts)}"
+            for name, seconds, more in (
+                (f"GetStatus during {figure}, p99", calls, ""),
+                (f"what opendepotctl status asks, on a new connection, during {figure}, p99", answers, ""),
+                (f"opendepotctl status during {figure}, p99", status, started),
             ):
                 p99 = percentile(seconds, 99) * 1000
-                note = f"{len(seconds)} times: {quantiles(seconds)}"
+                note = f"{len(seconds)} times: {quantiles(seconds)}{more}"
                 self.add(Row(6, name, "ms", [p99], ours_max=STATUS_MS_MAX, note=note))
-            print(f"      as a program: {quantiles(status)}; of it its start (--version): {quantiles(starts)}")
 
 
 def quantiles(seconds):
