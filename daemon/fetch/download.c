@@ -371,15 +371,16 @@ static int start_file(Download *download, const char *etag) {
 
 static int on_start(const FetchStart *start, void *userdata) {
         Download *download = userdata;
-        int r;
+        int r = 0;
 
-        if (start->offset > 0) {
+        if (start->offset > 0)
                 download->resumed = true;
-                return 0;
-        }
-        r = start_file(download, start->etag);
+        else
+                r = start_file(download, start->etag);
         if (r < 0)
                 download->error = r;
+        else if (start->size != UINT64_MAX)
+                writer_expect(download->writer, start->size);
         return r;
 }
 

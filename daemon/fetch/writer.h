@@ -29,6 +29,8 @@ int writer_add(Writer *writer, const void *data, size_t size);
 void writer_rest(Writer *writer);
 /* Forgets the stream so far: the file is emptied, and what comes now is its beginning. */
 void writer_rewind(Writer *writer);
+/* The stream will probably have this many bytes in all: room for them is made with the next piece. */
+void writer_expect(Writer *writer, uint64_t size);
 /* The size of the stream so far. */
 uint64_t writer_size(const Writer *writer);
 /* Writes what is left and frees the writer; then `done` is called, once, from the loop and never from within this call. On
