@@ -41,12 +41,18 @@ struct Reconcile {
 bool reconcile_answer_is_late(Reconcile *reconcile);
 void reconcile_tell_version(
         Reconcile *reconcile, const char *version, VersionState state, const char *reason);
-int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret);
+void reconcile_set_state(Reconcile *reconcile, PackageState state, const char *reason);
+/* `refused`: upstream's answer itself was bad, the next try is later. */
+void reconcile_fail(Reconcile *reconcile, bool refused, uint64_t not_before_usec, const char *reason);
 void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error);
 void reconcile_succeed(Reconcile *reconcile);
 
 /* Whatever has just ended: starts what can be started, commits what is ready, or comes to the end. */
 void reconcile_go_on(Reconcile *reconcile);
+
+/* discover.c: asks upstream, makes the plan and goes on with it. */
+void reconcile_discover(Reconcile *reconcile);
+int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret);
 
 /* mark.c: notes what upstream says of what the store has. Returns 1 when the record is being written: then
  * reconcile_go_on() follows. */

@@ -96,7 +96,7 @@ static void tell_package(Reconcile *reconcile, PackageState state, const char *r
                 context->userdata);
 }
 
-static void set_state(Reconcile *reconcile, PackageState state, const char *reason) {
+void reconcile_set_state(Reconcile *reconcile, PackageState state, const char *reason) {
         Package *package = reconcile->package;
 
         if (reconcile->mode == RECONCILE_PLAN ||
@@ -142,8 +142,7 @@ static void reconcile_finish(Reconcile *reconcile) {
         (void) sd_event_source_set_enabled(reconcile->deferred, SD_EVENT_ONESHOT);
 }
 
-static void reconcile_fail(
-        Reconcile *reconcile, bool refused, uint64_t not_before_usec, const char *reason) {
+void reconcile_fail(Reconcile *reconcile, bool refused, uint64_t not_before_usec, const char *reason) {
         Package *package = reconcile->package;
         char until[CLOCK_TEXT_SIZE];
 
@@ -163,7 +162,7 @@ static void reconcile_fail(
         }
         if (reconcile->mode == RECONCILE_PLAN)
                 tell_package(reconcile, PACKAGE_FAILED, reason);
-        set_state(reconcile, PACKAGE_FAILED, reason);
+        reconcile_set_state(reconcile, PACKAGE_FAILED, reason);
         reconcile_finish(reconcile);
 }
 
@@ -182,7 +181,7 @@ static void reconcile_fail_for_good(Reconcile *reconcile, const char *reason) {
                         "%s: %s", package->name, reason);
         if (reconcile->mode == RECONCILE_PLAN)
                 tell_package(reconcile, PACKAGE_FAILED, reason);
-        set_state(reconcile, PACKAGE_FAILED, reason);
+        reconcile_set_state(reconcile, PACKAGE_FAILED, reason);
         reconcile_finish(reconcile);
 }
 
@@ -234,7 +233,7 @@ void reconcile_succeed(Reconcile *reconcile) {
         if (counts.failed > 0)
                 text_set(&reason, "%llu version%s failed", (unsigned long long) counts.failed,
                         counts.failed == 1 ? "" : "s");
-        set_state(reconcile, counts.failed > 0 ? PACKAGE_INCOMPLETE : PACKAGE_CURRENT, reason);
+        reconcile_set_state(reconcile, counts.failed > 0 ? PACKAGE_INCOMPLETE : PACKAGE_CURRENT, reason);
         reconcile_finish(reconcile);
 }
 
@@ -468,10 +467,6 @@ static void on_task_done(VersionTask *task, VersionYield *yield, void *userdata)
         reconcile_go_on(reconcile);
 }
 
-static bool item_is_to_fetch(const PlanItem *item) {
-        return item->action == PLAN_ADD || item->action == PLAN_RETRY;
-}
-
 /* Somebody else has brought it meanwhile. */
 static bool item_is_there(const Reconcile *reconcile, const PlanItem *item) {
         const Record *record = reconcile->package->record;
@@ -496,7 +491,7 @@ static void start_tasks(Reconcile *reconcile) {
                 const PlanItem *item = &plan->items[reconcile->next_item];
                 int r;
 
-                if (!item_is_to_fetch(item))
+                if (!plan_item_is_to_fetch(item))
                         continue;
                 if (item_is_there(reconcile, item)) {
                         package_clear_status(reconcile->package, item->version);
@@ -536,180 +531,7 @@ void reconcile_go_on(Reconcile *reconcile) {
                 reconcile_succeed(reconcile);
 }
 
-/* The plan */
-
-int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
-        const Package *package = reconcile->package;
-        _cleanup_free_ PlanWant *wants = calloc(MAX_OF(package->n_wants, (size_t) 1), sizeof(PlanWant));
-        _cleanup_free_ PlanFailure *failures =
-                calloc(MAX_OF(package->n_statuses, (size_t) 1), sizeof(PlanFailure));
-        size_t n_failures = 0;
-
-        if (!wants || !failures)
-                return -ENOMEM;
-        for (size_t i = 0; i < package->n_wants; i++)
-                wants[i] = (PlanWant) {
-                        package->wants[i].depot->name,
-                        package->wants[i].entry,
-                        version_policy_join(
-                                package->wants[i].entry->policy, reconcile->context->settings->policy),
-                };
-        for (size_t i = 0; i < package->n_statuses; i++)
-                /* One that a policy holds has not been tried: the plan judges it anew. */
-                if (version_state_is_tried_again(package->statuses[i]->state) &&
-                        package->statuses[i]->attempts > 0)
-                        failures[n_failures++] = (PlanFailure) { package->statuses[i]->version,
-                                package->statuses[i]->next_try_usec };
-        return plan_make(
-                &(PlanInput) {
-                        .kind = package->kind,
-                        .wants = wants,
-                        .n_wants = package->n_wants,
-                        .releases = reconcile->releases,
-                        .record = package->record,
-                        .failures = failures,
-                        .n_failures = n_failures,
-                        .now_usec = clock_realtime_usec(),
-                        .force = reconcile->force,
-                        .only = reconcile->only,
-                        .now = reconcile->now,
-                        .assume_added = assume_added,
-                },
-                ret);
-}
-
-static bool version_is_known(const Reconcile *reconcile) {
-        return release_list_find(reconcile->releases, reconcile->only) ||
-               (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
-}
-
-static void note_state(Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
-        (void) package_set_status(reconcile->package, version, state, reason);
-        reconcile_tell_version(reconcile, version, state, reason);
-}
-
-/* The package is looked at again when the version is old enough. */
-static void note_held(Reconcile *reconcile, const PlanItem *item, const VersionStatus *known) {
-        const Package *package = reconcile->package;
-        bool told = known && known->state == VERSION_HELD && streq_ptr(known->reason, item->reason);
-        VersionStatus *status;
-
-        if (told && known->next_try_usec == item->due_usec)
-                return;
-        if (!told) {
-                note_state(reconcile, item->version, VERSION_HELD, item->reason);
-                log_entry(LOG_INFO, MESSAGE_VERSION_HELD,
-                        &(LogContext) { .depot = package_depot(package),
-                                .package = package->name,
-                                .version = item->version,
-                                .state = "held",
-                                .reason = item->reason },
-                        "%s %s is held back: %s", package->name, item->version, strempty(item->reason));
-        }
-        status = package_find_status(package, item->version);
-        if (!status)
-                return;
-        status->attempts = 0;
-        status->next_try_usec = item->due_usec;
-        reconcile->outcome.changed = true;
-}
-
-/* Shows what is wanted but not there yet. */
-static void note_planned(Reconcile *reconcile) {
-        for (size_t i = 0; i < reconcile->plan->n_items; i++) {
-                const PlanItem *item = &reconcile->plan->items[i];
-                const VersionStatus *known = package_find_status(reconcile->package, item->version);
-
-                if (item_is_to_fetch(item))
-                        note_state(reconcile, item->version, VERSION_PLANNED, NULL);
-                else if (item->action == PLAN_WITHDRAW && (!known || known->state != VERSION_WITHDRAWN))
-                        note_state(reconcile, item->version, VERSION_WITHDRAWN, item->reason);
-                else if (item->action == PLAN_HOLD)
-                        note_held(reconcile, item, known);
-        }
-}
-
-static void on_listed(ListingResult *result, void *userdata) {
-        Reconcile *reconcile = userdata;
-        Package *package = reconcile->package;
-        const JobContext *context = reconcile->context;
-        int r;
-
-        reconcile->listing = NULL;
-        package->last_check_usec = clock_realtime_usec();
-        if (result->fetch != FETCH_OK) {
-                reconcile_fail(reconcile,
-                        result->fetch == FETCH_NOT_FOUND || result->fetch == FETCH_REFUSED ||
-                                result->fetch == FETCH_TOO_LARGE,
-                        result->not_before_usec, strempty(result->message));
-                return;
-        }
-        reconcile->releases = TAKE_PTR(result->releases);
-        if (reconcile->only && !version_is_known(reconcile)) {
-                reconcile->outcome.no_such_version = true;
-                reconcile_succeed(reconcile);
-                return;
-        }
-
-        r = reconcile_make_plan(reconcile, true, &reconcile->plan);
-        if (r < 0) {
-                reconcile_fail_locally(reconcile, "cannot plan", r);
-                return;
-        }
-        context->on_event(
-                &(JobEvent) { .type = JOB_EVENT_PLAN, .package = package, .plan = reconcile->plan },
-                context->userdata);
-        if (reconcile->mode == RECONCILE_PLAN) {
-                reconcile_succeed(reconcile);
-                return;
-        }
-        /* A version that failed and is no longer asked for has no failure to tell of. */
-        if (!reconcile->only && package_keep_planned_statuses(package, reconcile->plan) < 0) {
-                reconcile_fail_locally(reconcile, "cannot plan", -ENOMEM);
-                return;
-        }
-        note_planned(reconcile);
-        set_state(reconcile, PACKAGE_SYNCING, NULL);
-        r = reconcile_mark(reconcile);
-        if (r < 0)
-                reconcile_fail_locally(reconcile, "cannot note what upstream says", r);
-        else if (r == 0)
-                reconcile_go_on(reconcile);
-}
-
 /* The beginning */
-
-static void discover(Reconcile *reconcile) {
-        const JobContext *context = reconcile->context;
-        const Package *package = reconcile->package;
-        Access *access = NULL;
-        int r;
-
-        if (reconcile->mode == RECONCILE_CHECK) {
-                reconcile_succeed(reconcile);
-                return;
-        }
-        set_state(reconcile, PACKAGE_DISCOVERING, NULL);
-        if (reconcile->force && package->kind == PACKAGE_PROVIDER)
-                keys_ask_again(context->keys, package->provider_namespace);
-        if (package->source.kind == SOURCE_GITHUB)
-                access = accesses_find(
-                        context->accesses, package->registry_namespace, package->authenticated);
-        r = listing_start(context->fetcher, context->listings,
-                &(ListingRequest) {
-                        .source = &package->source,
-                        .api_url = package_api_url(package, context->settings),
-                        .access = access,
-                        .use_reserve = package->use_reserve,
-                        .page_size_max = context->settings->document_size_max,
-                        .unconditional = reconcile->force,
-                        .done = on_listed,
-                        .userdata = reconcile,
-                },
-                &reconcile->listing);
-        if (r < 0)
-                reconcile_fail_locally(reconcile, "cannot ask upstream", r);
-}
 
 static void on_checked(int r, unsigned n_mended, void *userdata) {
         Reconcile *reconcile = userdata;
@@ -726,14 +548,14 @@ static void on_checked(int r, unsigned n_mended, void *userdata) {
                         "%s: the store did not agree with its record in %u places and was mended",
                         reconcile->package->name, n_mended);
         reconcile->package->checked = true;
-        discover(reconcile);
+        reconcile_discover(reconcile);
 }
 
 static void check_or_discover(Reconcile *reconcile) {
         int r;
 
         if (!reconcile->package->record || (reconcile->package->checked && !reconcile->force)) {
-                discover(reconcile);
+                reconcile_discover(reconcile);
                 return;
         }
         r = check_start(reconcile->context, reconcile->package, on_checked, reconcile, &reconcile->check);

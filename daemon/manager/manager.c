@@ -57,8 +57,7 @@ static void count_for_requests(const Manager *manager, const JobEvent *event) {
                 if (!request_covers(request, event->package))
                         continue;
                 for (size_t i = 0; event->plan && i < event->plan->n_items; i++)
-                        request->versions_total += event->plan->items[i].action == PLAN_ADD ||
-                                                   event->plan->items[i].action == PLAN_RETRY;
+                        request->versions_total += plan_item_is_to_fetch(&event->plan->items[i]);
                 request->versions_done +=
                         event->type == JOB_EVENT_VERSION &&
                         (event->state == VERSION_PUBLISHED || version_state_is_tried_again(event->state));

@@ -63,6 +63,10 @@ typedef struct PlanItem {
         char *reason;
 } PlanItem;
 
+static inline bool plan_item_is_to_fetch(const PlanItem *item) {
+        return item->action == PLAN_ADD || item->action == PLAN_RETRY;
+}
+
 /* What one wish says to one version. */
 typedef enum PlanVerdict {
         PLAN_REJECTED,   /* its constraint does not match */
