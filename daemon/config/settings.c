@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 
-#include "base/credential.h"
 #include "base/list.h"
 #include "base/names.h"
 #include "build-config.h"
@@ -15,7 +14,7 @@
 #define WORKERS_MAX 256
 #define NO_PROXY_MAX 256
 #define NO_PROXY_LENGTH_MAX 255
-#define CREDENTIAL_EXPECTED "the name of a credential, printable ASCII text without '/' and ':'"
+#define CREDENTIAL_EXPECTED "the name of a credential: letters, digits, '-', '_', '.' and '+'"
 
 static int decode_keys(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
 static int decode_hostnames(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
@@ -73,12 +72,12 @@ static const SchemaField network_fields[] = {
                 .max = 60 * USEC_PER_MINUTE },
         { "maxRate", schema_size, AT(rate_max), .min = 64 * KIB, .max = 1024 * GIB },
         { "proxy", decode_proxy, AT(proxy) },
-        { "proxyCredential", schema_text, AT(proxy_credential), .check = credential_name_is_valid,
+        { "proxyCredential", schema_text, AT(proxy_credential), .check = name_is_valid,
                 .expected = CREDENTIAL_EXPECTED },
         { "noProxy", decode_no_proxy, AT(no_proxy), .check = no_proxy_is_valid,
                 .expected = "a host, a domain, an address, a network such as 10.0.0.0/8, or '*'" },
         { "clientCertificate", schema_path, AT(client_certificate) },
-        { "clientKeyCredential", schema_text, AT(client_key_credential), .check = credential_name_is_valid,
+        { "clientKeyCredential", schema_text, AT(client_key_credential), .check = name_is_valid,
                 .expected = CREDENTIAL_EXPECTED },
         {},
 };

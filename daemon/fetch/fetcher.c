@@ -585,7 +585,8 @@ int fetcher_set_options(Fetcher *fetcher, const FetcherOptions *options) {
         fetcher->options.ca_file = fetcher->ca_file;
         fetcher->options.user_agent = fetcher->user_agent;
         fetcher->options.network = &fetcher->network;
-        (void) curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, (long) options->parallel);
+        /* Idle ones included: lists and files of a package are on different hosts, and each is asked again soon. */
+        (void) curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, 2 * (long) options->parallel);
         fetcher_wake(fetcher);
         return 0;
 }

@@ -1,13 +1,13 @@
 #include "fetch/network.h"
 
-#include "base/credential.h"
+#include "base/secret.h"
 
 /* How soon a new list of certificate authorities is noticed. */
 #define CA_CACHE_SEC 600L
 
 void network_clear(Network *network) {
         free(network->proxy);
-        credential_free(network->proxy_login);
+        (void) secret_text_free(network->proxy_login);
         free(network->no_proxy);
         free(network->client_certificate);
         free(network->client_key);

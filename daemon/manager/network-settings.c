@@ -1,11 +1,9 @@
 #include "manager/network-settings.h"
 
-#include "base/credential.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "fetch/network.h"
-
-#define LOGIN_SIZE_MAX 1024
 
 static int join_hosts(char *const *hosts, char **ret) {
         Buffer joined = {};
@@ -20,34 +18,44 @@ static int join_hosts(char *const *hosts, char **ret) {
         return r;
 }
 
-/* What it says is shown to everybody: the name of the credential, nothing of what is in it. */
-static int add_problem(Network *network, const char *setting, const char *name, int error) {
+/* What is wrong is shown to everybody: the name of the credential, nothing of what is in it. */
+static int add_problem(Network *network, const char *setting, int error, const char *message) {
         if (error == -ENOMEM)
                 return error;
-        text_set(&network->problem,
-                error == -ENOENT ? "network.%s: there is no credential '%s' (LoadCredential= of the service)"
-                                 : "network.%s: the credential '%s' cannot be used",
-                setting, name);
+        text_set(&network->problem, "network.%s: %s", setting, strempty(message));
         if (!network->problem)
                 return -ENOMEM;
         log_error("%s; nothing is fetched", network->problem);
         return 0;
 }
 
-static bool login_is_valid(const char *login) {
-        return strchr(login, ':') && !strpbrk(login, "\r\n");
+static int read_login(int credentials_fd, const char *name, Network *network) {
+        _cleanup_(secret_clear) Secret login = {};
+        _cleanup_free_ char *message = NULL;
+        int r = secret_read_token(credentials_fd, name, &login, &message);
+
+        if (r >= 0 && !strchr(login.data, ':')) {
+                text_set(&message, "the credential '%s' is not of the form user:password", name);
+                r = -EBADMSG;
+        }
+        return r < 0 ? add_problem(network, "proxyCredential", r, message)
+                     : string_assign(&network->proxy_login, login.data);
 }
 
-static int read_login(const char *name, Network *network) {
-        int r = credential_read(name, LOGIN_SIZE_MAX, &network->proxy_login);
+/* libcurl reads the key itself, for each handshake; here it is only seen to be there. */
+static int find_key(int credentials_fd, const char *name, Network *network) {
+        _cleanup_(secret_clear) Secret key = {};
+        _cleanup_free_ char *message = NULL;
+        int r = secret_read(credentials_fd, name, &key, &message);
 
-        if (r >= 0 && !login_is_valid(network->proxy_login))
-                r = -EBADMSG;
-        return r < 0 ? add_problem(network, "proxyCredential", name, r) : 0;
+        if (r < 0)
+                return add_problem(network, "clientKeyCredential", r, message);
+        network->client_key = text_format("%s/%s", strempty(secure_getenv("CREDENTIALS_DIRECTORY")), name);
+        return network->client_key ? 0 : -ENOMEM;
 }
 
 static int read_network(const Settings *settings, Network *network) {
-        const char *key = settings->client_key_credential;
+        _cleanup_close_ int credentials_fd = secret_open_directory();
         int r;
 
         r = string_assign(&network->proxy, settings->proxy);
@@ -56,11 +64,10 @@ static int read_network(const Settings *settings, Network *network) {
         if (r >= 0)
                 r = string_assign(&network->client_certificate, settings->client_certificate);
         if (r >= 0 && settings->proxy_credential)
-                r = read_login(settings->proxy_credential, network);
-        if (r < 0 || !key)
-                return r;
-        r = credential_find(key, &network->client_key);
-        return r < 0 ? add_problem(network, "clientKeyCredential", key, r) : 0;
+                r = read_login(credentials_fd, settings->proxy_credential, network);
+        if (r >= 0 && settings->client_key_credential)
+                r = find_key(credentials_fd, settings->client_key_credential, network);
+        return r;
 }
 
 static FetcherOptions fetcher_options(const Settings *settings, const Network *network) {

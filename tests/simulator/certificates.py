@@ -43,9 +43,10 @@ class Authority:
     def pem(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
-    def leaf(self, path: Path, names: list[str], expired: bool = False) -> Path:
-        """Writes certificate and key for these host names and addresses into one file."""
+    def leaf(self, path: Path, names: list[str], expired: bool = False, client: bool = False) -> Path:
+        """Writes certificate and key of a server, or a client, with these names into one file."""
         key = ec.generate_private_key(ec.SECP256R1())
+        usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         first, last = (-30, -1) if expired else (-1, 825)
         start, end = self._now + first * _DAY, self._now + last * _DAY
         alternatives: list[x509.GeneralName] = []
@@ -59,7 +60,7 @@ class Authority:
             _builder(_name(names[0]), self.certificate.subject, key, start, end)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key), critical=False)
             .sign(self._key, hashes.SHA256()))
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
@@ -82,7 +83,7 @@ def make_contexts(directory: Path, host: str) -> dict[str, ssl.SSLContext]:
 
     The certificates are kept between runs, so that a client configured once goes on working.
     """
-    names = list(dict.fromkeys([host, "localhost", "127.0.0.1", "::1"]))
+    names = list(dict.fromkeys([host, "localhost", "dual.test", "127.0.0.1", "::1"]))
     folder = directory / "tls"
     folder.mkdir(mode=0o700, exist_ok=True)
     stamp = folder / "names"

@@ -268,8 +268,8 @@ static void test_network(void) {
                 "set/opendepot.yaml:1:10: 'clientKeyCredential' is of no use without 'clientCertificate'\n");
         check_settings("network: {proxyCredential: a/b, clientCertificate: c.pem, noProxy: [\"a,b\", \"\"], "
                        "maxRate: 1K}\n",
-                "set/opendepot.yaml:1:28: 'proxyCredential' must be the name of a credential, printable "
-                "ASCII text without '/' and ':', not 'a/b'\n"
+                "set/opendepot.yaml:1:28: 'proxyCredential' must be the name of a credential: letters, "
+                "digits, '-', '_', '.' and '+', not 'a/b'\n"
                 "set/opendepot.yaml:1:52: 'clientCertificate' must be an absolute path without '.' and "
                 "'..', "
                 "not 'c.pem'\n"
