@@ -28,6 +28,7 @@ static const struct {
         { "wait", offsetof(PlanCounts, wait), "waiting for their next try" },
         { "hold", offsetof(PlanCounts, hold), "too young" },
         { "withdraw", offsetof(PlanCounts, withdraw), "withdrawn upstream" },
+        { "missing", offsetof(PlanCounts, missing), "listed but not there" },
         { "hide", offsetof(PlanCounts, hide), "to hide" },
         { "restore", offsetof(PlanCounts, restore), "to publish again" },
         { "prune", offsetof(PlanCounts, prune), "to prune" },

@@ -8,7 +8,7 @@ void event_format_outcome(sd_json_variant *outcome, char *ret, size_t size);
 
 /* Counts of a plan: "3 to add, 1 to prune, 40 unchanged"; `plan` is the array of an event. */
 typedef struct PlanCounts {
-        uint64_t keep, add, retry, wait, withdraw, prune, hold, hide, restore;
+        uint64_t keep, add, retry, wait, withdraw, missing, prune, hold, hide, restore;
 } PlanCounts;
 
 void plan_counts_add(PlanCounts *counts, sd_json_variant *plan);

@@ -102,6 +102,7 @@ static const struct {
         { "retry", COLOR_YELLOW, false },
         { "wait", COLOR_YELLOW, false },
         { "withdraw", COLOR_MAGENTA, false },
+        { "missing", COLOR_RED, false },
         { "prune", COLOR_CYAN, false },
         { "hold", COLOR_MAGENTA, false },
         { "hide", COLOR_MAGENTA, false },

@@ -11,6 +11,7 @@
 #include "base/sha256.h"
 #include "build-config.h"
 #include "config/depot-document.h"
+#include "config/list-document.h"
 #include "config/yaml.h"
 
 #define FILES_MAX 4096
@@ -44,11 +45,11 @@ typedef struct ConfigFile {
         const char *name; /* in `path` */
 } ConfigFile;
 
-typedef enum DocumentKind {
-        DOCUMENT_DEPOT,
-        DOCUMENT_SETTINGS,
-        DOCUMENT_ANY, /* told by its content */
-} DocumentKind;
+typedef enum FileKind {
+        FILE_DEPOTS,
+        FILE_SETTINGS,
+        FILE_ANY, /* told by its content */
+} FileKind;
 
 static int add_problem(Loader *loader, const char *file, unsigned line, unsigned column, const char *message,
         const char *depot) {
@@ -134,10 +135,13 @@ static int take_name(Loader *loader, const char *name, const char *file, const Y
 }
 
 static int load_depot(Loader *loader, const char *file, YamlDocument *document) {
-        const char *name = depot_document_name(document->root);
         _cleanup_(depot_unrefp) Depot *depot = NULL;
+        _cleanup_free_ char *name = NULL;
         int r;
 
+        r = depot_document_name(document->root, &name);
+        if (r < 0)
+                return r;
         if (loader->n_documents > DEPOT_DOCUMENTS_MAX)
                 return 0;
         if (++loader->n_documents > DEPOT_DOCUMENTS_MAX)
@@ -162,6 +166,24 @@ static int load_depot(Loader *loader, const char *file, YamlDocument *document) 
         r = LIST_APPEND(loader->config->depots, loader->config->n_depots, depot);
         if (r >= 0)
                 depot = NULL; /* the configuration's now */
+        return r;
+}
+
+/* Each item is a document with problems of its own. */
+static int load_list(Loader *loader, const char *file, YamlDocument *document) {
+        const YamlNode *items = NULL;
+        int r = 0;
+
+        if (document->problems.n_items == 0)
+                r = list_document_items(document->root, &document->problems, &items);
+        if (r >= 0)
+                r = add_document_problems(loader, file, &document->problems, NULL);
+        for (size_t i = 0; items && i < items->n_items && r >= 0; i++) {
+                YamlDocument item = { .root = items->items[i], .line = items->items[i]->line };
+
+                r = load_depot(loader, file, &item);
+                problems_clear(&item.problems);
+        }
         return r;
 }
 
@@ -194,7 +216,7 @@ static bool is_empty(const YamlDocument *document) {
         return document->problems.n_items == 0 && (!document->root || document->root->type == YAML_NULL);
 }
 
-static int load_text(Loader *loader, const char *file, DocumentKind kind, const char *data, size_t size) {
+static int load_text(Loader *loader, const char *file, FileKind kind, const char *data, size_t size) {
         _cleanup_(yaml_stream_freep) YamlStream *stream = NULL;
         size_t n_settings = 0;
         int r;
@@ -207,8 +229,7 @@ static int load_text(Loader *loader, const char *file, DocumentKind kind, const 
 
                 if (is_empty(document))
                         continue;
-                if (kind == DOCUMENT_SETTINGS ||
-                        (kind == DOCUMENT_ANY && looks_like_settings(document->root))) {
+                if (kind == FILE_SETTINGS || (kind == FILE_ANY && looks_like_settings(document->root))) {
                         if (n_settings++ > 0 && document->problems.n_items == 0) {
                                 r = problems_add(&document->problems, document->line, 1,
                                         "settings are one document, not several");
@@ -218,7 +239,9 @@ static int load_text(Loader *loader, const char *file, DocumentKind kind, const 
                         r = load_settings(loader, file, document);
                         if (r >= 0 && loader->config->settings)
                                 sha256_hex_of(data, size, loader->config->settings->digest);
-                } else
+                } else if (list_document_is_one(document->root))
+                        r = load_list(loader, file, document);
+                else
                         r = load_depot(loader, file, document);
                 if (r < 0)
                         return r;
@@ -270,7 +293,7 @@ static int read_file(Loader *loader, const char *path, bool optional, char **ret
 }
 
 /* A file that cannot be read is a problem only; -ENOENT as from read_file(). */
-static int load_file(Loader *loader, const char *path, DocumentKind kind, bool optional) {
+static int load_file(Loader *loader, const char *path, FileKind kind, bool optional) {
         _cleanup_free_ char *data = NULL;
         size_t size, before = loader->config->n_problems;
         int r;
@@ -278,7 +301,7 @@ static int load_file(Loader *loader, const char *path, DocumentKind kind, bool o
         r = read_file(loader, path, optional, &data, &size);
         if (r > 0)
                 return load_text(loader, path, kind, data, size);
-        if (r == 0 && kind == DOCUMENT_SETTINGS && loader->config->n_problems > before)
+        if (r == 0 && kind == FILE_SETTINGS && loader->config->n_problems > before)
                 loader->config->settings = settings_free(loader->config->settings);
         return r;
 }
@@ -298,7 +321,7 @@ static int load_settings_file(Loader *loader, char *const *directories) {
 
                 if (!path)
                         return -ENOMEM;
-                r = load_file(loader, path, DOCUMENT_SETTINGS, true);
+                r = load_file(loader, path, FILE_SETTINGS, true);
                 if (r != -ENOENT)
                         return r;
         }
@@ -365,7 +388,7 @@ static int load_depot_files(Loader *loader, char *const *directories) {
                 qsort(files, n_files, sizeof(ConfigFile), compare_files);
         for (size_t i = 0; i < n_files; i++) {
                 if (r >= 0)
-                        r = load_file(loader, files[i].path, DOCUMENT_DEPOT, false);
+                        r = load_file(loader, files[i].path, FILE_DEPOTS, false);
                 free(files[i].path);
         }
         free(files);
@@ -422,7 +445,7 @@ int config_load_files(char *const *files, Config **ret) {
                 const char *slash = strrchr(*file, '/');
                 bool settings = streq(slash ? slash + 1 : *file, "opendepot.yaml");
 
-                r = load_file(&loader, *file, settings ? DOCUMENT_SETTINGS : DOCUMENT_ANY, false);
+                r = load_file(&loader, *file, settings ? FILE_SETTINGS : FILE_ANY, false);
         }
         return loader_finish(&loader, r, ret);
 }

@@ -56,6 +56,10 @@ static void add_entry(Sha256 *sha256, const DepotEntry *entry) {
         add_number(sha256, entry->policy.minimum_release_age_usec);
         add_number(sha256, entry->policy.prereleases);
         add_number(sha256, entry->policy.withdrawn);
+        add_number(sha256, entry->listed);
+        add_number(sha256, entry->n_versions);
+        for (size_t i = 0; i < entry->n_versions; i++)
+                add_text(sha256, version_string(entry->versions[i]));
         add_storage(sha256, &entry->storage);
         add_number(sha256, entry->use_authenticated_client);
         add_text(sha256, entry->system);

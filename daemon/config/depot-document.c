@@ -4,6 +4,8 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "config/depot-digest.h"
+#include "config/depot-entry.h"
+#include "config/listed-document.h"
 #include "config/policy-schema.h"
 #include "config/schema.h"
 
@@ -60,7 +62,7 @@ static bool namespace_is_valid(const char *text) {
         return labels_are_valid(text, LABEL_LENGTH_MAX, false);
 }
 
-static bool platform_word_is_valid(const char *text) {
+bool platform_word_is_valid(const char *text) {
         if (streq(text, "*"))
                 return true;
         if (isempty(text) || strnlen(text, PLATFORM_WORD_LENGTH_MAX + 1) > PLATFORM_WORD_LENGTH_MAX)
@@ -332,8 +334,7 @@ static const SchemaField global_fields[] = {
 };
 
 static const SchemaField module_fields[] = {
-        { "name", schema_text, AT(name), .required = true, .check = name_is_valid,
-                .expected = NAME_EXPECTED },
+        { "name", schema_text, AT(name), .check = name_is_valid, .expected = NAME_EXPECTED },
         { "provider", schema_text, AT(system), .required = true, .check = name_is_valid,
                 .expected = NAME_EXPECTED },
         { "repoOwner", schema_text, AT(repo_owner), .required = true, .check = name_is_valid,
@@ -358,8 +359,7 @@ static const SchemaField module_fields[] = {
 };
 
 static const SchemaField provider_fields[] = {
-        { "name", schema_text, AT(name), .required = true, .check = name_is_valid,
-                .expected = NAME_EXPECTED },
+        { "name", schema_text, AT(name), .check = name_is_valid, .expected = NAME_EXPECTED },
         { "namespace", schema_text, AT(provider_namespace), .check = name_is_valid,
                 .expected = NAME_EXPECTED },
         { "operatingSystems", decode_platforms, AT(operating_systems), .check = platform_word_is_valid,
@@ -390,19 +390,32 @@ static int entry_inherit(DepotEntry *entry, const DepotEntry *global) {
         return storage_config_copy(&entry->storage, &global->storage);
 }
 
+int depot_entry_decode(const YamlNode *node, const char *what, const DepotEntry *global, const char *name,
+        DepotEntry *entry, Problems *problems) {
+        const YamlNode *given = yaml_mapping_get(node, "name");
+        int r;
+
+        r = entry_inherit(entry, global);
+        if (r >= 0 && name)
+                r = string_assign(&entry->name, name);
+        if (r >= 0 && !name && node->type == YAML_MAPPING && (!given || given->type == YAML_NULL))
+                r = problems_add(problems, node->line, node->column, "%s lacks the key 'name'", what);
+        if (r < 0)
+                return r;
+        return schema_decode(entry->kind == PACKAGE_MODULE ? module_fields : provider_fields, node, what,
+                entry, problems);
+}
+
 static int decode_entries(
         Depot *depot, PackageKind kind, const YamlNode *list, const DepotEntry *global, Problems *problems) {
-        bool is_module = kind == PACKAGE_MODULE;
         int r;
 
         for (size_t i = 0; list && i < list->n_items; i++) {
                 const YamlNode *node = list->items[i];
                 DepotEntry entry = { .kind = kind, .line = node->line, .column = node->column };
 
-                r = entry_inherit(&entry, global);
-                if (r >= 0)
-                        r = schema_decode(is_module ? module_fields : provider_fields, node,
-                                is_module ? "a module" : "a provider", &entry, problems);
+                r = depot_entry_decode(node, kind == PACKAGE_MODULE ? "a module" : "a provider", global,
+                        NULL, &entry, problems);
                 if (r >= 0)
                         r = LIST_APPEND(depot->entries, depot->n_entries, entry);
                 if (r < 0) {
@@ -556,9 +569,23 @@ static int decode_metadata(const YamlNode *node, Depot *depot, Problems *problem
         return r;
 }
 
-/* Returns 1 if the document is a Depot as far as it says what it is, 0 if it is something else (a problem). */
+static const char *const kind_table[_DOCUMENT_MAX] = {
+        [DOCUMENT_DEPOT] = "Depot",
+        [DOCUMENT_MODULE] = "Module",
+        [DOCUMENT_PROVIDER] = "Provider",
+};
+
+/* A document that says nothing good is taken for a Depot. */
+static DocumentKind document_kind(const char *text) {
+        for (DocumentKind kind = 0; text && kind < _DOCUMENT_MAX; kind++)
+                if (streq(text, kind_table[kind]))
+                        return kind;
+        return DOCUMENT_DEPOT;
+}
+
+/* Returns 1 if the document is one of ours as far as it says what it is, 0 if it is something else (a problem). */
 static int check_kind(const YamlNode *root, const Document *document, Problems *problems) {
-        static const char *const kinds[] = { "Module", "Provider", "GroupBinding", "Version" };
+        static const char *const kinds[] = { "GroupBinding", "Version" };
         const YamlNode *kind = yaml_mapping_get(root, "kind"),
                        *version = yaml_mapping_get(root, "apiVersion");
         SchemaField field = { .name = "apiVersion" };
@@ -568,28 +595,55 @@ static int check_kind(const YamlNode *root, const Document *document, Problems *
                 r = schema_problem(&field, version, "'" DEPOT_API_VERSION "'", problems);
                 return MIN_OF(r, 0);
         }
-        if (!document->kind || streq(document->kind, "Depot"))
+        if (!document->kind || streq(document->kind, kind_table[document_kind(document->kind)]))
                 return 1;
 
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 if (streq(document->kind, kinds[i])) {
                         r = problems_add(problems, kind->line, kind->column,
-                                "kind '%s' is not supported by this version of OpenDepot, only 'Depot' is",
+                                "kind '%s' is not supported by this version of OpenDepot, only 'Depot', "
+                                "'Module' and 'Provider' are",
                                 kinds[i]);
                         return MIN_OF(r, 0);
                 }
         field.name = "kind";
-        r = schema_problem(&field, kind, "'Depot'", problems);
+        r = schema_problem(&field, kind, "'Depot', 'Module' or 'Provider'", problems);
         return MIN_OF(r, 0);
 }
 
+/* "module/NAMESPACE/NAME": a cluster has one such name for each kind and namespace, and Depots have no '/'. */
+static int name_key(DocumentKind kind, const char *namespace, const char *name, char **ret) {
+        char *key = kind == DOCUMENT_DEPOT
+                            ? strdup(name)
+                            : text_format("%s/%s/%s", kind == DOCUMENT_MODULE ? "module" : "provider",
+                                      isempty(namespace) ? DEFAULT_NAMESPACE : namespace, name);
+
+        if (!key)
+                return -ENOMEM;
+        *ret = key;
+        return 0;
+}
+
 static int decode_document(const Document *document, Depot *depot, Problems *problems) {
+        DocumentKind kind = document_kind(document->kind);
+        char *key;
         int r = 0;
 
+        depot->kind = kind;
         if (document->metadata)
                 r = decode_metadata(document->metadata, depot, problems);
-        if (r >= 0 && document->spec)
+        if (r >= 0 && document->spec && kind == DOCUMENT_DEPOT)
                 r = decode_spec(document->spec, depot, problems);
+        else if (r >= 0 && document->spec)
+                r = listed_decode_spec(kind == DOCUMENT_MODULE ? PACKAGE_MODULE : PACKAGE_PROVIDER,
+                        document->spec, depot->name, depot, problems);
+        if (r < 0 || !depot->name || kind == DOCUMENT_DEPOT)
+                return r;
+        r = name_key(kind, depot->registry_namespace, depot->name, &key);
+        if (r >= 0) {
+                free(depot->name);
+                depot->name = key;
+        }
         return r;
 }
 
@@ -640,10 +694,18 @@ int depot_decode(const YamlNode *root, const char *file, Problems *problems, Dep
         return 0;
 }
 
-const char *depot_document_name(const YamlNode *root) {
-        const YamlNode *name = yaml_mapping_get(yaml_mapping_get(root, "metadata"), "name");
+static const char *text_of(const YamlNode *node) {
+        return node && node->type == YAML_TEXT ? node->text : NULL;
+}
 
-        return name && name->type == YAML_TEXT ? name->text : NULL;
+int depot_document_name(const YamlNode *root, char **ret) {
+        const YamlNode *metadata = yaml_mapping_get(root, "metadata");
+        const char *name = text_of(yaml_mapping_get(metadata, "name"));
+
+        *ret = NULL;
+        return name ? name_key(document_kind(text_of(yaml_mapping_get(root, "kind"))),
+                              text_of(yaml_mapping_get(metadata, "namespace")), name, ret)
+                    : 0;
 }
 
 bool depot_document_is_one(const YamlNode *root) {

@@ -1,4 +1,4 @@
-/* A document of kind Depot: from its tree to the Depot that is inherited, checked and complete. */
+/* A document of kind Depot, Module or Provider: from its tree to the Depot that is inherited, checked and complete. */
 #pragma once
 
 #include "base/util.h"
@@ -12,8 +12,9 @@
  * else it is left alone. */
 int depot_decode(const YamlNode *root, const char *file, Problems *problems, Depot **ret);
 
-/* The name in metadata.name, valid or not, or NULL: also from a document that is incomplete. Borrowed from the tree. */
-const char *depot_document_name(const YamlNode *root);
+/* The name that the depot of this document has or would have, also of one that is incomplete or wrong: metadata.name,
+ * of a Module or Provider with kind and namespace before it. *ret is NULL if it has none. Returns 0 or -ENOMEM. */
+int depot_document_name(const YamlNode *root, char **ret);
 
 /* Whether the document says what it is (apiVersion, kind), as settings do not. */
 bool depot_document_is_one(const YamlNode *root);

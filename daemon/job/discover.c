@@ -1,9 +1,6 @@
 /* Upstream is asked for its releases, and the plan is made from them. */
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/message-id.h"
-#include "base/text.h"
 #include "job/reconcile-private.h"
 
 int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
@@ -25,7 +22,7 @@ int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
         for (size_t i = 0; i < package->n_statuses; i++)
                 /* One that a policy holds has not been tried: the plan judges it anew. */
                 if (version_state_is_tried_again(package->statuses[i]->state) &&
-                        package->statuses[i]->attempts > 0)
+                        package->statuses[i]->attempts > 0 && !package->statuses[i]->missing)
                         failures[n_failures++] = (PlanFailure) { package->statuses[i]->version,
                                 package->statuses[i]->next_try_usec };
         return plan_make(
@@ -49,52 +46,6 @@ int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
 static bool version_is_known(const Reconcile *reconcile) {
         return release_list_find(reconcile->releases, reconcile->only) ||
                (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
-}
-
-static void note_state(Reconcile *reconcile, const char *version, VersionState state, const char *reason) {
-        (void) package_set_status(reconcile->package, version, state, reason);
-        reconcile_tell_version(reconcile, version, state, reason);
-}
-
-/* The package is looked at again when the version is old enough. */
-static void note_held(Reconcile *reconcile, const PlanItem *item, const VersionStatus *known) {
-        const Package *package = reconcile->package;
-        bool told = known && known->state == VERSION_HELD && streq_ptr(known->reason, item->reason);
-        VersionStatus *status;
-
-        if (told && known->next_try_usec == item->due_usec)
-                return;
-        if (!told) {
-                note_state(reconcile, item->version, VERSION_HELD, item->reason);
-                log_entry(LOG_INFO, MESSAGE_VERSION_HELD,
-                        &(LogContext) { .depot = package_depot(package),
-                                .package = package->name,
-                                .version = item->version,
-                                .state = "held",
-                                .reason = item->reason },
-                        "%s %s is held back: %s", package->name, item->version, strempty(item->reason));
-        }
-        status = package_find_status(package, item->version);
-        if (!status)
-                return;
-        status->attempts = 0;
-        status->next_try_usec = item->due_usec;
-        reconcile->outcome.changed = true;
-}
-
-/* Shows what is wanted but not there yet. */
-static void note_planned(Reconcile *reconcile) {
-        for (size_t i = 0; i < reconcile->plan->n_items; i++) {
-                const PlanItem *item = &reconcile->plan->items[i];
-                const VersionStatus *known = package_find_status(reconcile->package, item->version);
-
-                if (plan_item_is_to_fetch(item))
-                        note_state(reconcile, item->version, VERSION_PLANNED, NULL);
-                else if (item->action == PLAN_WITHDRAW && (!known || known->state != VERSION_WITHDRAWN))
-                        note_state(reconcile, item->version, VERSION_WITHDRAWN, item->reason);
-                else if (item->action == PLAN_HOLD)
-                        note_held(reconcile, item, known);
-        }
 }
 
 static void on_listed(ListingResult *result, void *userdata) {
@@ -136,7 +87,7 @@ static void on_listed(ListingResult *result, void *userdata) {
                 reconcile_fail_locally(reconcile, "cannot plan", -ENOMEM);
                 return;
         }
-        note_planned(reconcile);
+        reconcile_note_planned(reconcile);
         reconcile_set_state(reconcile, PACKAGE_SYNCING, NULL);
         r = reconcile_mark(reconcile);
         if (r < 0)

@@ -253,6 +253,7 @@ VersionStatus *package_set_status(
         if (!status)
                 return NULL;
         status->state = state;
+        status->missing = false;
         (void) string_assign(&status->reason, reason);
         return status;
 }

@@ -33,6 +33,7 @@ typedef struct VersionStatus {
         char *reason;
         unsigned attempts;
         uint64_t next_try_usec; /* realtime; 0: none. Of a held version: when it is old enough */
+        bool missing; /* failed because upstream does not have it: as soon as it does, nobody waits */
 } VersionStatus;
 
 typedef struct PackageWant {

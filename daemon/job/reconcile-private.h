@@ -46,6 +46,8 @@ void reconcile_set_state(Reconcile *reconcile, PackageState state, const char *r
 void reconcile_fail(Reconcile *reconcile, bool refused, uint64_t not_before_usec, const char *reason);
 void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error);
 void reconcile_succeed(Reconcile *reconcile);
+/* Sets its status and its next try, and tells it. */
+void reconcile_version_failed(Reconcile *reconcile, const char *version, const VersionYield *yield);
 
 /* Whatever has just ended: starts what can be started, commits what is ready, or comes to the end. */
 void reconcile_go_on(Reconcile *reconcile);
@@ -53,6 +55,9 @@ void reconcile_go_on(Reconcile *reconcile);
 /* discover.c: asks upstream, makes the plan and goes on with it. */
 void reconcile_discover(Reconcile *reconcile);
 int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret);
+
+/* note.c: shows what is wanted but not there yet. */
+void reconcile_note_planned(Reconcile *reconcile);
 
 /* mark.c: notes what upstream says of what the store has. Returns 1 when the record is being written: then
  * reconcile_go_on() follows. */

@@ -275,7 +275,7 @@ static int take_record(
 
 /* Versions */
 
-static void version_failed(Reconcile *reconcile, const char *version, const VersionYield *yield) {
+void reconcile_version_failed(Reconcile *reconcile, const char *version, const VersionYield *yield) {
         Package *package = reconcile->package;
         VersionState state = yield->held ? VERSION_HELD : VERSION_FAILED;
         VersionStatus *status = package_set_status(package, version, state, yield->error);
@@ -337,7 +337,7 @@ static void settle_yield(Reconcile *reconcile, const VersionYield *yield) {
         else if (!yield->error)
                 package_clear_status(reconcile->package, yield->text);
         if (yield->error)
-                version_failed(reconcile, yield->text, yield);
+                reconcile_version_failed(reconcile, yield->text, yield);
 }
 
 /* Judges what is ready by the record as it is now, and settles what turns out to be nothing new. */
@@ -503,7 +503,8 @@ static void start_tasks(Reconcile *reconcile) {
                 if (r >= 0)
                         reconcile->n_tasks++;
                 else
-                        version_failed(reconcile, item->version, &(VersionYield) { .error = strerror(-r) });
+                        reconcile_version_failed(
+                                reconcile, item->version, &(VersionYield) { .error = strerror(-r) });
         }
 }
 

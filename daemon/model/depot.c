@@ -90,10 +90,36 @@ void storage_config_clear(StorageConfig *storage) {
         *storage = (StorageConfig) {};
 }
 
+static int compare_versions(const void *a, const void *b) {
+        return version_order(*(const Version *const *) b, *(const Version *const *) a);
+}
+
+void depot_entry_sort_versions(DepotEntry *entry) {
+        size_t n = 0;
+
+        if (entry->n_versions > 0)
+                qsort(entry->versions, entry->n_versions, sizeof(Version *), compare_versions);
+        for (size_t i = 0; i < entry->n_versions; i++) {
+                if (n > 0 && version_order(entry->versions[n - 1], entry->versions[i]) == 0)
+                        version_free(entry->versions[i]);
+                else
+                        entry->versions[n++] = entry->versions[i];
+        }
+        entry->n_versions = n;
+}
+
+bool depot_entry_lists(const DepotEntry *entry, const Version *version) {
+        return entry->n_versions > 0 &&
+               bsearch(&version, entry->versions, entry->n_versions, sizeof(Version *), compare_versions);
+}
+
 void depot_entry_clear(DepotEntry *entry) {
         free(entry->name);
         constraint_free(entry->constraint);
         free(entry->constraint_text);
+        for (size_t i = 0; i < entry->n_versions; i++)
+                version_free(entry->versions[i]);
+        free(entry->versions);
         storage_config_clear(&entry->storage);
         free(entry->system);
         free(entry->repo_owner);

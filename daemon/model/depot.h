@@ -67,6 +67,9 @@ typedef struct DepotEntry {
         VersionPolicy policy;           /* what neither it nor `global` says is for opendepot.yaml to say */
         StorageConfig storage;
         bool use_authenticated_client;
+        bool listed;        /* wanted is what is in `versions`, nothing else */
+        Version **versions; /* sorted, newest first, each once */
+        size_t n_versions;
 
         /* modules */
         char *system; /* `provider:`, the system of the module address */
@@ -87,10 +90,22 @@ typedef struct DepotEntry {
 } DepotEntry;
 
 void depot_entry_clear(DepotEntry *entry);
+/* Brings `versions` in order. */
+void depot_entry_sort_versions(DepotEntry *entry);
+bool depot_entry_lists(const DepotEntry *entry, const Version *version);
+
+/* The kind of the document that says what is wanted. */
+typedef enum DocumentKind {
+        DOCUMENT_DEPOT,    /* discovers */
+        DOCUMENT_MODULE,   /* lists versions of one module */
+        DOCUMENT_PROVIDER, /* or provider */
+        _DOCUMENT_MAX,
+} DocumentKind;
 
 typedef struct Depot {
         unsigned n_ref;
-        char *name;               /* metadata.name */
+        DocumentKind kind;
+        char *name;               /* metadata.name; of a Module or Provider "module/NAMESPACE/NAME" */
         char *registry_namespace; /* metadata.namespace, default "default" */
         char *file;               /* path of its file and its line there, for messages */
         unsigned line;

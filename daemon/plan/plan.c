@@ -12,6 +12,7 @@ static const char *const action_names[_PLAN_ACTION_MAX] = {
         [PLAN_RETRY] = "retry",
         [PLAN_WAIT] = "wait",
         [PLAN_WITHDRAW] = "withdraw",
+        [PLAN_MISSING] = "missing",
         [PLAN_PRUNE] = "prune",
         [PLAN_HOLD] = "hold",
         [PLAN_HIDE] = "hide",
@@ -52,6 +53,7 @@ typedef struct Rank {
         uint64_t published;
         const char **platforms; /* that can be installed of them; borrowed */
         size_t n_platforms;
+        size_t listed; /* versions of the wish's list that are not older */
 } Rank;
 
 typedef struct Planner {
@@ -80,6 +82,9 @@ static bool policy_lets_in(const PlanWant *want, const Version *version) {
 static bool want_matches(const PlanWant *want, const Version *version) {
         const DepotEntry *entry = want->entry;
 
+        /* What is listed is chosen, pre-release or not. */
+        if (entry->listed)
+                return depot_entry_lists(entry, version);
         if (!policy_lets_in(want, version))
                 return false;
         if (want->policy.prereleases == PRERELEASES_WANTED)
@@ -100,7 +105,8 @@ static bool is_young(
         uint64_t age = want->policy.minimum_release_age_usec, created;
 
         *ret_due = 0;
-        if (age == 0 || candidate->held || !candidate->release || candidate->release->withdrawn)
+        if (want->entry->listed || age == 0 || candidate->held || !candidate->release ||
+                candidate->release->withdrawn)
                 return false;
         if (input->now && input->only && version_order(input->only, candidate->version) == 0)
                 return false;
@@ -219,7 +225,7 @@ static int judge_want(
 
         *ret = (PlanStanding) { .newer = rank->matching };
         if (!want_matches(want, candidate->version)) {
-                ret->verdict = version_is_prerelease(candidate->version) &&
+                ret->verdict = !entry->listed && version_is_prerelease(candidate->version) &&
                                                !policy_lets_in(want, candidate->version)
                                        ? PLAN_PRERELEASE
                                        : PLAN_REJECTED;
@@ -229,7 +235,7 @@ static int judge_want(
         if (within) {
                 ret->verdict = young && possible ? PLAN_YOUNG : available ? PLAN_WANTED : PLAN_ABSENT;
                 ret->due_usec = ret->verdict == PLAN_YOUNG ? due : 0;
-                if (!verdict->want && (is_withdrawn(candidate) || available))
+                if (!verdict->want && (is_withdrawn(candidate) || available || entry->listed))
                         verdict->want = want;
                 if (ret->verdict == PLAN_YOUNG &&
                         (!verdict->age || verdict->due_usec == 0 || (due > 0 && due < verdict->due_usec))) {
@@ -339,6 +345,21 @@ static PlanItem *add_item(
         return &planner->plan->items[planner->plan->n_items - 1];
 }
 
+/* A version that somebody lists is expected: that it cannot be had is told, as of no version that is discovered. */
+static int plan_missing(Planner *planner, const Version *version, const PlanWant *want, const char *why) {
+        const Candidate candidate = { .version = version };
+        const Verdict verdict = { .want = want };
+        PlanItem *item;
+
+        if (!want->entry->listed)
+                return 0;
+        item = add_item(planner, PLAN_MISSING, &candidate, &verdict);
+        if (!item)
+                return -ENOMEM;
+        text_set(&item->reason, "listed by %s: %s", want->depot, why);
+        return 0;
+}
+
 static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdict *verdict) {
         const PlanInput *input = planner->input;
         const PlanFailure *failure = find_failure(input, version_string(candidate->version));
@@ -356,7 +377,8 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
                 if (r < 0)
                         return r;
                 if (!any && !complete)
-                        return 0;
+                        return plan_missing(planner, candidate->version, verdict->want,
+                                "upstream has it for none of the platforms");
                 complete = !platforms && candidate->held && !candidate->held->proof_missing;
         }
         if (complete && !anew)
@@ -377,7 +399,8 @@ static int plan_fetch(Planner *planner, const Candidate *candidate, const Verdic
         else if (candidate->held && candidate->held->proof_missing && !item->platforms)
                 text_set(&item->reason, "the store has lost its SHA256SUMS, their signature or the keys");
         else
-                text_set(&item->reason, "wanted by depot %s%s%s%s", verdict->want->depot,
+                text_set(&item->reason, "%s %s%s%s%s",
+                        verdict->want->entry->listed ? "listed by" : "wanted by depot", verdict->want->depot,
                         constraint[0] ? " (" : "", constraint, constraint[0] ? ")" : "");
         return 0;
 }
@@ -496,6 +519,46 @@ static int plan_candidate(Planner *planner, const Candidate *candidate) {
         return verdict.age ? plan_hold(planner, candidate, &verdict) : 0;
 }
 
+/* What is listed and newer than `version`, NULL: all that is left. Each want has its place in its list. */
+static int plan_missing_before(Planner *planner, const Version *version) {
+        const PlanInput *input = planner->input;
+
+        for (;;) {
+                const Version *newest = NULL;
+                const PlanWant *want = NULL;
+                int r;
+
+                for (size_t i = 0; i < input->n_wants; i++) {
+                        const DepotEntry *entry = input->wants[i].entry;
+                        const Version *next = planner->ranks[i].listed < entry->n_versions
+                                                      ? entry->versions[planner->ranks[i].listed]
+                                                      : NULL;
+
+                        if (next && (!newest || version_order(next, newest) > 0)) {
+                                newest = next;
+                                want = &input->wants[i];
+                        }
+                }
+                if (!newest || (version && version_order(newest, version) < 0))
+                        return 0;
+                for (size_t i = 0; i < input->n_wants; i++) {
+                        const DepotEntry *entry = input->wants[i].entry;
+                        Rank *rank = &planner->ranks[i];
+
+                        if (rank->listed < entry->n_versions &&
+                                version_order(entry->versions[rank->listed], newest) == 0)
+                                rank->listed++;
+                }
+                /* The one that is looked at is there. */
+                if ((version && version_order(newest, version) == 0) ||
+                        (input->only && version_order(input->only, newest) != 0))
+                        continue;
+                r = plan_missing(planner, newest, want, "upstream has no such version");
+                if (r < 0)
+                        return r;
+        }
+}
+
 /* Both lists are newest first; a version in both is one candidate. */
 static int plan_all(Planner *planner) {
         const ReleaseList *releases = planner->input->releases;
@@ -523,11 +586,13 @@ static int plan_all(Planner *planner) {
                         candidate.held = NULL;
                 if (!candidate.held && !candidate.release)
                         continue;
-                r = plan_candidate(planner, &candidate);
+                r = plan_missing_before(planner, candidate.version);
+                if (r >= 0)
+                        r = plan_candidate(planner, &candidate);
                 if (r < 0)
                         return r;
         }
-        return 0;
+        return plan_missing_before(planner, NULL);
 }
 
 int plan_make(const PlanInput *input, Plan **ret) {

@@ -13,6 +13,7 @@ typedef enum PlanAction {
         PLAN_RETRY,    /* failed before and is due */
         PLAN_WAIT,     /* failed before, its next try is not due yet */
         PLAN_WITHDRAW, /* withdrawn upstream: not fetched */
+        PLAN_MISSING,  /* listed, but upstream does not have it */
         PLAN_PRUNE,    /* beyond every versionHistoryLimit that applies */
         PLAN_HOLD,     /* younger than minimumReleaseAge */
         PLAN_HIDE,     /* published, and to be taken out of sight as upstream has withdrawn it */
@@ -69,7 +70,7 @@ static inline bool plan_item_is_to_fetch(const PlanItem *item) {
 
 /* What one wish says to one version. */
 typedef enum PlanVerdict {
-        PLAN_REJECTED,   /* its constraint does not match */
+        PLAN_REJECTED,   /* its constraint does not match, its list does not have it */
         PLAN_PRERELEASE, /* its policy lets no such pre-release in */
         PLAN_ABSENT,     /* upstream has withdrawn it, or has none of the platforms */
         PLAN_YOUNG,      /* younger than its minimumReleaseAge */

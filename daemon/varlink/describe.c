@@ -196,6 +196,9 @@ int describe_package(const Package *package, sd_json_variant **ret) {
         int r = 0;
 
         for (size_t i = 0; i < package->n_wants && r >= 0; i++) {
+                /* A document may want it in several ways, which stand side by side. */
+                if (i > 0 && package->wants[i - 1].depot == package->wants[i].depot)
+                        continue;
                 r = sd_json_variant_new_string(&name, package->wants[i].depot->name);
                 if (r >= 0)
                         r = append(&depots, name);

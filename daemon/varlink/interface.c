@@ -39,6 +39,8 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(PlanAction, SD_VARLINK_FIELD_COMMENT("Publish
         SD_VARLINK_DEFINE_ENUM_VALUE(wait),
         SD_VARLINK_FIELD_COMMENT("Upstream has withdrawn it, it is not fetched"),
         SD_VARLINK_DEFINE_ENUM_VALUE(withdraw),
+        SD_VARLINK_FIELD_COMMENT("Listed by a Module or Provider document, but upstream does not have it"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(missing),
         SD_VARLINK_FIELD_COMMENT("To be removed because of versionHistoryLimit"),
         SD_VARLINK_DEFINE_ENUM_VALUE(prune),
         SD_VARLINK_FIELD_COMMENT("Younger than minimumReleaseAge, see due"),

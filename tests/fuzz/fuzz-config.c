@@ -2,6 +2,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "config/depot-document.h"
+#include "config/list-document.h"
 #include "config/settings.h"
 #include "fuzz.h"
 
@@ -17,6 +18,9 @@ static void check_entry(const DepotEntry *entry) {
         free(identity);
         require(name_is_valid(entry->name));
         require(!entry->constraint == !entry->constraint_text);
+        require(entry->listed || entry->n_versions == 0);
+        for (size_t i = 0; i < entry->n_versions; i++)
+                require(depot_entry_lists(entry, entry->versions[i]));
         if (entry->kind == PACKAGE_MODULE)
                 require(name_is_valid(entry->system) && name_is_valid(entry->repo_owner));
         else
@@ -37,6 +41,7 @@ static void check_problems(const Problems *problems, bool accepted) {
 
 static void try_depot(const YamlNode *root) {
         _cleanup_(depot_unrefp) Depot *depot = NULL;
+        _cleanup_free_ char *name = NULL;
         Problems problems = {};
 
         require(depot_decode(root, "file", &problems, &depot) >= 0);
@@ -44,10 +49,21 @@ static void try_depot(const YamlNode *root) {
         problems_clear(&problems);
         if (!depot)
                 return;
-        require(streq(depot->name, depot_document_name(root)));
+        require(depot_document_name(root, &name) >= 0 && streq_ptr(depot->name, name));
         require(!isempty(depot->registry_namespace) && strlen(depot->digest) == 64);
         for (size_t i = 0; i < depot->n_entries; i++)
                 check_entry(&depot->entries[i]);
+}
+
+static void try_list(const YamlNode *root) {
+        const YamlNode *items = NULL;
+        Problems problems = {};
+
+        require(list_document_items(root, &problems, &items) >= 0);
+        check_problems(&problems, items != NULL);
+        problems_clear(&problems);
+        for (size_t i = 0; items && i < items->n_items; i++)
+                try_depot(items->items[i]);
 }
 
 static void try_settings(const YamlNode *root) {
@@ -76,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (document->problems.n_items > 0 || !document->root)
                         continue;
                 try_depot(document->root);
+                try_list(document->root);
                 try_settings(document->root);
         }
         return 0;

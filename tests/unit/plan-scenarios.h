@@ -24,6 +24,7 @@ typedef struct Scenario {
                 unsigned age;                        /* days */
                 PrereleasePolicy prereleases;
                 WithdrawnPolicy withdrawn;
+                const char *listed; /* versions, separated by blanks */
         } wants[WANTS_MAX];
         PlanFailure failures[FAILURES_MAX];
         bool force, assume_added, now;
@@ -175,6 +176,20 @@ static void check_invariants(const PlanInput *input, const Plan *plan) {
         }
 }
 
+static void list_versions(DepotEntry *entry, const char *listed) {
+        char *word;
+
+        entry->listed = listed != NULL;
+        while (listed && next_word(&listed, &word)) {
+                _cleanup_free_ char *owned = word;
+                Version *version;
+
+                check_int(version_parse(word, &version), 0);
+                check_int(LIST_APPEND(entry->versions, entry->n_versions, version), 0);
+        }
+        depot_entry_sort_versions(entry);
+}
+
 static void check_plan(const char *file, int line, const Scenario *scenario) {
         _cleanup_(release_list_freep) ReleaseList *releases = make_releases(strempty(scenario->releases));
         _cleanup_(record_freep) Record *record =
@@ -216,6 +231,8 @@ static void check_plan(const char *file, int line, const Scenario *scenario) {
                         check_int(string_assign(&entry->constraint_text, constraint), 0);
                 }
         }
+        for (size_t i = 0; i < input.n_wants; i++)
+                list_versions(&entries[i], scenario->wants[i].listed);
         while (input.n_failures < FAILURES_MAX && scenario->failures[input.n_failures].version)
                 input.n_failures++;
         if (scenario->only) {

@@ -238,13 +238,12 @@ static void test_document_shape(void) {
                 "1:13: 'apiVersion' must be 'opendepot.defdev.io/v1alpha1', not 'opendepot.defdev.io/v2'\n");
         check_document("apiVersion: v1\nkind: Secret\ndata: {}\n",
                 "1:13: 'apiVersion' must be 'opendepot.defdev.io/v1alpha1', not 'v1'\n");
-        check_document(
-                "apiVersion: opendepot.defdev.io/v1alpha1\nkind: Module\nmetadata: {name: m}\nspec: {}\n",
-                "2:7: kind 'Module' is not supported by this version of OpenDepot, only 'Depot' is\n");
         check_document("apiVersion: opendepot.defdev.io/v1alpha1\nkind: GroupBinding\nrules: 1\n",
-                "2:7: kind 'GroupBinding' is not supported by this version of OpenDepot, only 'Depot' is\n");
+                "2:7: kind 'GroupBinding' is not supported by this version of OpenDepot, only 'Depot', "
+                "'Module' "
+                "and 'Provider' are\n");
         check_document("apiVersion: opendepot.defdev.io/v1alpha1\nkind: depot\n",
-                "2:7: 'kind' must be 'Depot', not 'depot'\n");
+                "2:7: 'kind' must be 'Depot', 'Module' or 'Provider', not 'depot'\n");
         check_document("apiVersion: 1\nkind: [Depot]\nmetadata: x\nspec: 5\n",
                 "1:13: 'apiVersion' must be text, not a number (write it in quotes)\n"
                 "2:7: 'kind' must be text, not a list\n"

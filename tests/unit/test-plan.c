@@ -422,6 +422,53 @@ static void test_many_failures(void) {
                 check_int(plan->items[i].action, PLAN_WAIT);
 }
 
+/* What is listed is wanted, nothing else; no limit reaches it, and what is not there is told. */
+static void test_listed(void) {
+        CHECK_PLAN(MODULE, .releases = "1.0.0 1.1.0-rc1 2.0.0",
+                .wants = { { "module/a/b", .listed = "v1.0.0 1.0.0 1.1.0-rc1" } },
+                .expected = "add 1.1.0-rc1: listed by module/a/b\n"
+                            "add 1.0.0: listed by module/a/b\n");
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .wants = { { "module/a/b", .listed = "" } }, .expected = "");
+        CHECK_PLAN(MODULE, .releases = "1.0.0 2.0.0 2.5.0!gone", .record = "0.9.0",
+                .wants = { { "module/a/b", .listed = "3.0.0 2.5.0 1.5.0 1.0.0 0.9.0 0.1.0" } },
+                .expected = "missing 3.0.0: listed by module/a/b: upstream has no such version\n"
+                            "withdraw 2.5.0: withdrawn upstream: gone\n"
+                            "missing 1.5.0: listed by module/a/b: upstream has no such version\n"
+                            "add 1.0.0: listed by module/a/b\n"
+                            "keep 0.9.0: published; upstream no longer lists it\n"
+                            "missing 0.1.0: listed by module/a/b: upstream has no such version\n");
+        /* The union with what a depot discovers: its limit prunes none of the listed. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0 2.0.0 3.0.0", .record = "1.0.0 2.0.0 3.0.0",
+                .wants = { { "d", ">= 1", 1 }, { "module/a/b", .listed = "1.0.0 4.0.0" } },
+                .expected = "missing 4.0.0: listed by module/a/b: upstream has no such version\n"
+                            "keep 3.0.0: published\n"
+                            "prune 2.0.0: beyond versionHistoryLimit 1 of depot d\n"
+                            "keep 1.0.0: published\n");
+        /* Deliberate is deliberate: neither age nor pre-release policy holds it back. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0@3 2.0.0-rc1@3", .day = 3,
+                .wants = { { "d", .age = 7 },
+                        { "m", .age = 7, .prereleases = PRERELEASES_NEVER, .listed = "1.0.0 2.0.0-rc1" } },
+                .expected = "add 2.0.0-rc1: listed by m\nadd 1.0.0: listed by m\n");
+        /* Two lists, one version of each and one of both. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0",
+                .wants = { { "module/a/b", .listed = "3.0.0 2.0.0" },
+                        { "module/a/c", .listed = "3.0.0 1.0.0" } },
+                .expected = "missing 3.0.0: listed by module/a/b: upstream has no such version\n"
+                            "add 2.0.0: listed by module/a/b\n"
+                            "missing 1.0.0: listed by module/a/c: upstream has no such version\n");
+        CHECK_PLAN(PROVIDER, .releases = "1.0.0=linux_amd64,darwin_arm64 2.0.0=windows_amd64",
+                .wants = { { "provider/a/b", .systems = "linux", .listed = "1.0.0 2.0.0" },
+                        { "provider/a/b", .systems = "darwin", .architectures = "arm64",
+                                .listed = "1.0.0" } },
+                .expected =
+                        "missing 2.0.0: listed by provider/a/b: upstream has it for none of the platforms\n"
+                        "add 1.0.0 darwin_arm64,linux_amd64: listed by provider/a/b\n");
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .wants = { { "m", .listed = "1.0.0 2.0.0 3.0.0" } },
+                .only = "2.0.0", .expected = "missing 2.0.0: listed by m: upstream has no such version\n");
+        CHECK_PLAN(MODULE, .releases = "1.0.0", .wants = { { "m", .listed = "1.0.0" } },
+                .failures = { { "1.0.0", 2000 } }, .expected = "wait 1.0.0: listed by m\n");
+}
+
 int main(void) {
         test_names();
         test_nothing();
@@ -437,6 +484,7 @@ int main(void) {
         test_pruning();
         test_union();
         test_platforms();
+        test_listed();
         test_proof();
         test_platforms_union();
         test_platforms_missing();
