@@ -190,7 +190,7 @@ int listed_decode_spec(
                 r = make_entry(kind, spec.config, name, &whole, problems);
         if (r >= 0 && spec.versions)
                 r = check_versions(kind, spec.versions, problems);
-        if (r < 0 || problems->n_found > before)
+        if (r < 0 || problems->n_found > before || !spec.config || !spec.versions)
                 return MIN_OF(r, 0);
 
         for (size_t i = 0; r >= 0 && i < spec.versions->n_items; i++)
