@@ -278,7 +278,7 @@ static int read_file(Loader *loader, const char *path, bool optional, char **ret
                 return add_errno_problem(loader, path, negative_errno());
         r = fs_read_fd(fd, YAML_FILE_SIZE_MAX, ret_data, ret_size);
         if (r == -EFBIG)
-                return add_file_problem(loader, path, "is larger than 1 MiB");
+                return add_file_problem(loader, path, "is larger than 4 MiB");
         if (r == -EAGAIN)
                 return add_file_problem(
                         loader, path, "changes while it is read; reload when it is complete");

@@ -317,9 +317,18 @@ static const SchemaField github_client_fields[] = {
 
 #define AT(member) .offset = offsetof(DepotEntry, member)
 
+/* The schema of OpenDepot has all options of a module here, its controller inherits these two; so do we. */
 static const SchemaField global_module_fields[] = {
         { "fileFormat", decode_file_format, AT(file_format) },
         { "immutable", schema_bool, AT(immutable) },
+        { .name = "githubClientConfig" },
+        { .name = "name" },
+        { .name = "provider" },
+        { .name = "repoOwner" },
+        { .name = "repoUrl" },
+        { .name = "storageConfig" },
+        { .name = "versionConstraints" },
+        { .name = "versionHistoryLimit" },
         {},
 };
 
@@ -511,7 +520,7 @@ static int decode_spec(const YamlNode *node, Depot *depot, Problems *problems) {
                 {},
         };
         _cleanup_(depot_entry_clear) DepotEntry global = { .immutable = true };
-        size_t before = problems->n_found;
+        size_t before = problems->n_found, n_entries;
         Spec spec = {};
         int r;
 
@@ -524,6 +533,12 @@ static int decode_spec(const YamlNode *node, Depot *depot, Problems *problems) {
                         return r;
         }
         depot->polling_interval_usec = spec.polling_minutes * USEC_PER_MINUTE;
+        n_entries =
+                (spec.modules ? spec.modules->n_items : 0) + (spec.providers ? spec.providers->n_items : 0);
+        if (n_entries > DEPOT_ENTRIES_MAX)
+                return problems_add(problems, node->line, node->column,
+                        "a depot has at most %d modules and providers, this one has %zu", DEPOT_ENTRIES_MAX,
+                        n_entries);
         r = decode_entries(depot, PACKAGE_MODULE, spec.modules, &global, problems);
         if (r >= 0)
                 r = decode_entries(depot, PACKAGE_PROVIDER, spec.providers, &global, problems);

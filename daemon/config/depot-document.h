@@ -7,6 +7,7 @@
 #include "model/depot.h"
 
 #define DEPOT_API_VERSION "opendepot.defdev.io/v1alpha1"
+#define DEPOT_ENTRIES_MAX 10000
 
 /* `file` is for messages and becomes part of the depot. Returns 0 or -ENOMEM; *ret is set only if there were no problems,
  * else it is left alone. */

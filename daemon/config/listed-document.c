@@ -60,9 +60,11 @@ static const SchemaField provider_version_fields[] = {
 
 #undef AT
 
-/* Whether the list says just this word, or nothing as the entry's own list does when the version names none. */
+/* Whether the list is what replace_words() makes of the inherited one. */
 static bool names_word(char *const *words, char *const *inherited, const char *word) {
-        return word ? strings_length(words) == 1 && streq(words[0], word) : strings_equal(words, inherited);
+        if (!word)
+                return strings_equal(words, inherited);
+        return streq(word, "*") ? !words : strings_length(words) == 1 && streq(words[0], word);
 }
 
 static int replace_words(char ***words, const char *word) {

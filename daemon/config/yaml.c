@@ -168,7 +168,7 @@ static int builder_attach(Builder *builder, YamlNode *node, size_t weight, const
         builder->n_nodes += weight;
         if (builder->n_nodes > YAML_NODES_MAX)
                 return builder_refuse(builder, line, column,
-                        "the document has more than 50000 values, those behind aliases counted each time");
+                        "the document has more than 200000 values, those behind aliases counted each time");
 
         if (builder->depth == 0) {
                 builder->document->root = node;
@@ -289,7 +289,7 @@ static int builder_scalar(Builder *builder, const yaml_event_t *event) {
         if (r < 0)
                 return r;
         if (length > YAML_SCALAR_SIZE_MAX)
-                return builder_refuse(builder, node->line, node->column, "a value is longer than 64 KiB");
+                return builder_refuse(builder, node->line, node->column, "a value is longer than 256 KiB");
         if (memchr(value, '\0', length))
                 return builder_refuse(builder, node->line, node->column, "a value holds a NUL character");
 
@@ -555,7 +555,7 @@ int yaml_parse(const char *data, size_t size, YamlStream **ret) {
         if (!stream)
                 return -ENOMEM;
 
-        bad = size > YAML_FILE_SIZE_MAX ? "the file is larger than 1 MiB"
+        bad = size > YAML_FILE_SIZE_MAX ? "the file is larger than 4 MiB"
                                         : find_bad_character(data, size, &line, &column);
         if (bad) {
                 r = stream_fail(stream, &builder, line, column, bad);

@@ -38,16 +38,15 @@ static void note_held(Reconcile *reconcile, const PlanItem *item, const VersionS
 
 /* A failed version, whose next try is when upstream is asked again. */
 static void note_missing(Reconcile *reconcile, const PlanItem *item, const VersionStatus *known) {
+        bool waits = known && known->state == VERSION_FAILED && known->next_try_usec > clock_realtime_usec();
         VersionStatus *status;
 
-        if (known && known->state == VERSION_FAILED && known->next_try_usec > clock_realtime_usec() &&
-                !reconcile->force)
-                return;
-        reconcile_version_failed(
-                reconcile, item->version, &(VersionYield) { .error = item->reason, .refused = true });
+        if (!waits || reconcile->force)
+                reconcile_version_failed(reconcile, item->version,
+                        &(VersionYield) { .error = item->reason, .refused = true });
         status = package_find_status(reconcile->package, item->version);
         if (status)
-                status->missing = true;
+                status->missing = true; /* also of one whose failure was kept over a restart */
 }
 
 void reconcile_note_planned(Reconcile *reconcile) {

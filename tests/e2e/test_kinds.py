@@ -17,6 +17,7 @@ SERVER = {
     "resourceVersion": "12345",
     "generation": 3,
     "creationTimestamp": "2026-01-01T00:00:00Z",
+    "labels": {"app.kubernetes.io/managed-by": "Helm"},
     "managedFields": [{"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:spec": {".": {}}}}],
     "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}\n"},
     "finalizers": ["opendepot.defdev.io/finalizer"],
@@ -129,9 +130,26 @@ def test_no_history_limit_reaches_what_is_listed(daemon):
     assert reload(daemon).states(VPC) == dict.fromkeys(["1.0.0", "1.4.0"], "published")
 
 
+STATUS = {
+    "Depot": {"modules": ["terraform-aws-vpc"], "providers": ["null"]},
+    "Module": {
+        "latestVersion": "1.1.0",
+        "moduleVersionRefs": {"v1.1.0": {"name": "terraform-aws-vpc-1-1-0", "fileName": "0198.zip"}},
+        "syncStatus": "Successfully synced module",
+        "synced": True,
+    },
+    "Provider": {
+        "providerVersionRefs": {"1.1.0": {"name": "null", "architecture": "amd64", "operatingSystem": "linux"}},
+        "resolvedSourceRepository": "https://github.com/hashicorp/terraform-provider-null",
+        "syncStatus": "Successfully synced provider",
+        "synced": True,
+    },
+}
+
+
 def cluster_list(*documents):
     """As `kubectl get depots,modules,providers -o yaml` prints it."""
-    items = [one | {"metadata": one["metadata"] | SERVER, "status": {"synced": True}} for one in documents]
+    items = [one | {"metadata": one["metadata"] | SERVER, "status": STATUS[one["kind"]]} for one in documents]
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items, "metadata": {"resourceVersion": ""}}, indent=1)
 
 
@@ -144,6 +162,7 @@ def test_what_a_cluster_prints_loads(daemon, tmp_path):
     daemon.start().settle()
     assert daemon.states(VPC) == {"1.0.0": "published", "1.2.0": "published"}
     assert daemon.states(NULL) == {"1.1.0": "published"}
+    assert sorted(daemon.depots()) == ["all", "module/platform/terraform-aws-vpc", "provider/platform/null"]
 
     # What is unknown is an error with its place, in its own item; the others go on.
     bad = tmp_path / "bad.yaml"

@@ -111,7 +111,7 @@ static void test_bad_files(void) {
                         "etc/conf.d/b-fifo.yaml: is not a regular file\n"
                         "etc/conf.d/c-dangling.yaml: cannot be read: No such file or directory\n"
                         "etc/conf.d/d-loop.yaml: cannot be read: Too many levels of symbolic links\n"
-                        "etc/conf.d/e-large.yaml: is larger than 1 MiB\n"
+                        "etc/conf.d/e-large.yaml: is larger than 4 MiB\n"
                         "etc/conf.d/g-device.yaml: is not a regular file\n");
         else
                 check_config(config,
@@ -120,7 +120,7 @@ static void test_bad_files(void) {
                         "etc/conf.d/b-fifo.yaml: is not a regular file\n"
                         "etc/conf.d/c-dangling.yaml: cannot be read: No such file or directory\n"
                         "etc/conf.d/d-loop.yaml: cannot be read: Too many levels of symbolic links\n"
-                        "etc/conf.d/e-large.yaml: is larger than 1 MiB\n"
+                        "etc/conf.d/e-large.yaml: is larger than 4 MiB\n"
                         "etc/conf.d/f-secret.yaml: cannot be read: Permission denied\n"
                         "etc/conf.d/g-device.yaml: is not a regular file\n");
         check_int(config->n_depots, 1);
@@ -162,7 +162,7 @@ static void test_totals(void) {
         large = malloc(YAML_FILE_SIZE_MAX);
         check(large);
         memset(large, '#', YAML_FILE_SIZE_MAX);
-        for (size_t i = 0; i < 64; i++) {
+        for (size_t i = 0; i < 64 * MIB / YAML_FILE_SIZE_MAX; i++) {
                 char name[64];
 
                 (void) snprintf(name, sizeof(name), "etc/conf.d/%zu.yaml", 10 + i);

@@ -1,5 +1,7 @@
 #include "config-files.h"
 
+#include "config/depot-document.h"
+
 #define HEAD                                                                                                \
         "apiVersion: opendepot.defdev.io/v1alpha1\nkind: Depot\nmetadata: {name: x}\nspec:\n" /* four lines */
 
@@ -337,6 +339,14 @@ static void test_module_problems(void) {
         check_document(HEAD "  pollingIntervalMinutes: '60'\n",
                 "5:27: 'pollingIntervalMinutes' must be a whole number, not text\n");
         check_document(HEAD "  pollingIntervalMinutes: 525600\n", "");
+        /* What OpenDepot's schema allows there, and its controller does not look at. */
+        check_document(HEAD
+                "  global: {moduleConfig: {name: x, provider: aws, repoOwner: o, repoUrl: u, "
+                "githubClientConfig: "
+                "{},\n    storageConfig: {}, versionConstraints: '>= 1', versionHistoryLimit: 3}}\n",
+                "");
+        check_document(HEAD "  global: {moduleConfig: {operatingSystems: [linux]}}\n",
+                "5:27: unknown key 'operatingSystems'\n");
         check_document(HEAD "  global: {modulConfig: {}, storageconfig: {}, quota: 1}\n",
                 "5:12: unknown key 'modulConfig', did you mean 'moduleConfig'?\n"
                 "5:29: unknown key 'storageconfig', did you mean 'storageConfig'?\n"
@@ -472,11 +482,12 @@ static void test_hostile_documents(void) {
                                         "  b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
                                         "  c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
                                         "  d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
-                                        "  e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
+                                        "  e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"
+                                        "  f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
         Buffer buffer = {};
 
         check_document(bomb,
-                "9:19: the document has more than 50000 values, those behind aliases counted each time\n");
+                "10:10: the document has more than 200000 values, those behind aliases counted each time\n");
         check_document(HEAD "  global: &g {moduleConfig: *g}\n",
                 "5:29: the alias '*g' stands within its own anchor\n");
         check_document(HEAD
@@ -493,10 +504,10 @@ static void test_hostile_documents(void) {
 
         check_int(buffer_append(&buffer, HEAD, strlen(HEAD)), 0);
         check_int(buffer_append(&buffer, "  moduleConfigs: ", 17), 0);
-        for (size_t i = 0; i < 70000; i++)
+        for (size_t i = 0; i < 270000; i++)
                 check_int(buffer_append(&buffer, "x", 1), 0);
         check_int(buffer_append(&buffer, "\n", 1), 0);
-        check_document_size(buffer.data, buffer.size, "5:18: a value is longer than 64 KiB\n");
+        check_document_size(buffer.data, buffer.size, "5:18: a value is longer than 256 KiB\n");
 
         buffer_clear(&buffer);
         check_int(buffer_append(&buffer, HEAD, strlen(HEAD)), 0);
@@ -519,19 +530,25 @@ static void test_hostile_documents(void) {
         buffer_clear(&buffer);
 }
 
-/* The largest document that is accepted, with its own anchors: sixteen thousand entries of one alias. */
+/* The largest document that is accepted, and one that is larger. */
 static void test_large_document(void) {
         _cleanup_(config_freep) Config *config = NULL;
         Buffer buffer = {};
 
         check_int(buffer_append_format(&buffer, HEAD "  providerConfigs:\n"), 0);
-        for (size_t i = 0; i < 16000; i++)
+        for (size_t i = 0; i < DEPOT_ENTRIES_MAX; i++)
                 check_int(buffer_append_format(&buffer, "    - {name: p%zu}\n", i), 0);
         write_file("etc/conf.d/d.yaml", buffer.data, buffer.size);
-        buffer_clear(&buffer);
         config = load("etc", NULL);
         check_config(config, "");
-        check_int(config->depots[0]->n_entries, 16000);
+        check_int(config->depots[0]->n_entries, DEPOT_ENTRIES_MAX);
+
+        check_int(buffer_append_format(
+                          &buffer, "  moduleConfigs:\n    - {name: m, provider: p, repoOwner: o}\n"),
+                0);
+        check_document_size(buffer.data, buffer.size,
+                "5:3: a depot has at most 10000 modules and providers, this one has 10001\n");
+        buffer_clear(&buffer);
 }
 
 /* An entry's own word comes first, then that of `global`, then that of the host. */

@@ -75,7 +75,8 @@ static void test_provider(void) {
                 "  - {version: 5.80.0}\n"
                 "  - {version: 5.81.0, operatingSystem: darwin, architecture: arm64}\n"
                 "  - {version: 5.79.0, operatingSystem: darwin, architecture: arm64}\n"
-                "  - {version: 5.78.0, architecture: \"*\"}\n",
+                "  - {version: 5.78.0, architecture: \"*\"}\n"
+                "  - {version: 5.77.0, architecture: \"*\"}\n",
                 "");
         depot = config->depots[0];
         check_string(depot->name, "provider/default/aws-example");
@@ -89,7 +90,7 @@ static void test_provider(void) {
         check_versions(&depot->entries[1], "5.81.0 5.79.0 ");
         check_string(depot->entries[2].operating_systems[0], "linux");
         check(!depot->entries[2].architectures);
-        check_versions(&depot->entries[2], "5.78.0 ");
+        check_versions(&depot->entries[2], "5.78.0 5.77.0 ");
         config = config_free(config);
 
         /* A controller that has found nothing yet. */

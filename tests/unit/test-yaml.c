@@ -235,7 +235,7 @@ static void check_repeated(
 static void test_limits(void) {
         static const char depth[] = "lists and mappings are nested deeper than 32 levels";
         static const char nodes[] =
-                "the document has more than 50000 values, those behind aliases counted each time";
+                "the document has more than 200000 values, those behind aliases counted each time";
         _cleanup_free_ char *expected = NULL;
 
         check_repeated("", "[", 32, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "");
@@ -257,12 +257,12 @@ static void test_limits(void) {
         check_problems(
                 "a: &a [[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]\nb: [[[[[[[[[[[ *a ]]]]]]]]]]]\n", "");
 
-        check_repeated("- x\n", "- x\n", 49998, "", "");
-        text_set(&expected, "0:50000:3: %s\n", nodes);
-        check_repeated("- x\n", "- x\n", 49999, "", expected);
+        check_repeated("- x\n", "- x\n", 199998, "", "");
+        text_set(&expected, "0:200000:3: %s\n", nodes);
+        check_repeated("- x\n", "- x\n", 199999, "", expected);
 
         /* The bomb of nine lines: with aliases expanded, ten times as much on each. */
-        text_set(&expected, "0:5:17: %s\n", nodes);
+        text_set(&expected, "0:6:8: %s\n", nodes);
         check_problems("a: &a [x,x,x,x,x,x,x,x,x,x]\n"
                        "b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
                        "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
@@ -273,14 +273,14 @@ static void test_limits(void) {
                        "h: &h [*g,*g,*g,*g,*g,*g,*g,*g,*g,*g]\n",
                 expected);
 
-        check_repeated("a: ", "x", 65536, "\n", "");
-        check_repeated("a: 1\nb: ", "x", 65537, "\n", "0:2:4: a value is longer than 64 KiB\n");
-        check_repeated("a: |\n", "  some text\n", 20000, "", "0:1:4: a value is longer than 64 KiB\n");
+        check_repeated("a: ", "x", 262144, "\n", "");
+        check_repeated("a: 1\nb: ", "x", 262145, "\n", "0:2:4: a value is longer than 256 KiB\n");
+        check_repeated("a: |\n", "  some text\n", 40000, "", "0:1:4: a value is longer than 256 KiB\n");
         check_repeated("", "- &a x\n", 1000, "", "");
         check_repeated("", "- &a x\n", 1001, "", "0:1001:3: the document has more than 1000 anchors\n");
         check_repeated("", "---\n- x\n", 1001, "", "1000:2001:1: the file has more than 1000 documents\n");
-        check_repeated("", "a: b\n", 210000, "", "0:0:0: the file is larger than 1 MiB\n");
-        check_repeated("", "# text text text text text\n", 38000, "", "");
+        check_repeated("", "a: b\n", 840000, "", "0:0:0: the file is larger than 4 MiB\n");
+        check_repeated("", "# text text text text text\n", 155000, "", "");
 }
 
 /* Too many problems are not all kept, and the last line says so. */
