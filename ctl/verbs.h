@@ -20,6 +20,7 @@ typedef struct Invocation {
 ExitStatus verb_status(const Invocation *invocation);
 ExitStatus verb_list(const Invocation *invocation);
 ExitStatus verb_show(const Invocation *invocation);
+ExitStatus verb_why(const Invocation *invocation);
 ExitStatus verb_plan(const Invocation *invocation);
 ExitStatus verb_sync(const Invocation *invocation);
 ExitStatus verb_keys(const Invocation *invocation);

@@ -1,5 +1,6 @@
 #include "job/commit.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 PublishTarget commit_target(const Package *package, const Settings *settings) {
@@ -154,6 +155,8 @@ int commit_finish_pruning(StoreBatch *batch, Package *package) {
                         continue;
                 }
                 r = delete_version_files(batch, package, version);
+                if (r >= 0)
+                        r = record_note_pruned(record, version, clock_realtime_usec());
                 record_remove(record, version->version);
         }
         if (r >= 0)

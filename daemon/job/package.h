@@ -111,6 +111,12 @@ VersionCounts package_count(const Package *package);
 /* The newest published version, NULL if there is none. Borrowed. */
 const char *package_latest(const Package *package);
 
+/* What each of the wants says, with what the host says; to be freed, borrows from both. Returns 0 or -ENOMEM. */
+int package_make_wants(const Package *package, const Settings *settings, PlanWant **ret);
+/* Of the question, the package answers kind, wants, record, failures and the time. */
+int package_make_plan(
+        const Package *package, const Settings *settings, const PlanInput *question, Plan **ret);
+
 /* Where upstream is asked for its releases. Borrowed. */
 const char *package_api_url(const Package *package, const Settings *settings);
 

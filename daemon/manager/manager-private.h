@@ -5,6 +5,8 @@
 #include "manager/manager.h"
 #include "manager/runner.h"
 
+typedef struct Why Why;
+
 struct Manager {
         sd_event *event;
         char **configuration_directories;
@@ -34,6 +36,8 @@ struct Manager {
         Request *requests;
         sd_event_source *wake; /* starts what waits */
         sd_event_source *tidy_timer;
+        Why *whys; /* questions, the first to be answered first */
+        sd_event_source *why_wake;
 
         ManagerListener listener;
         void *listener_userdata;
@@ -43,6 +47,10 @@ struct Manager {
 void manager_wake(Manager *manager);
 /* A reconciliation has ended; what it changed is to be kept. */
 void manager_note_change(Manager *manager, const ReconcileOutcome *outcome);
+
+/* why.c: the packages or what they are asked with are about to change: what was begun begins anew. */
+void manager_interrupt_whys(Manager *manager);
+void manager_free_whys(Manager *manager);
 
 /* configure.c: makes the configuration's depots and packages those in force. */
 int manager_configure(Manager *manager, Config *config);

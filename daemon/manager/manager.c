@@ -275,6 +275,7 @@ Manager *manager_free(Manager *manager) {
         if (manager->running)
                 state = manager_format_state(manager);
 
+        manager_free_whys(manager);
         for (size_t i = 0; i < manager->n_runners; i++)
                 runner_interrupt(manager->runners[i]);
         request_free_all(manager);
@@ -369,6 +370,7 @@ int manager_reload(Manager *manager) {
         bool settings_changed = false;
         int r;
 
+        manager_interrupt_whys(manager);
         r = config_load(manager->configuration_directories, &config);
         if (r >= 0)
                 r = swap_settings(manager, config);

@@ -13,6 +13,12 @@ int record_set_time(json_object *object, const char *key, uint64_t usec);
 /* What may stand in a message or a header: a line of printable ASCII. */
 bool record_line_is_valid(const char *line);
 
+/* record-pruned.c: the member "pruned" of the record. */
+int record_pruned_parse(const Place *place, Record *record);
+int record_pruned_format(json_object *object, const Record *record);
+void record_pruned_clear(Record *record);
+void record_forget_pruned(Record *record, const Version *version);
+
 /* record-upstream.c: the members "withdrawn", "drift" and "upstream" of a version. */
 int record_upstream_parse(const Place *place, RecordVersion *version);
 int record_upstream_format(json_object *object, const RecordVersion *version);

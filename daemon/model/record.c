@@ -15,7 +15,7 @@
 /* The key of the one artifact of a module. */
 #define RECORD_MODULE_ARTIFACT "module"
 
-static char *const record_members[] = { "format", "kind", "package", "source", "versions", NULL };
+static char *const record_members[] = { "format", "kind", "package", "source", "versions", "pruned", NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
         "proofMissing", "scan", "artifacts", "withdrawn", "drift", "upstream", NULL };
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
@@ -95,6 +95,7 @@ Record *record_free(Record *record) {
         for (size_t i = 0; i < record->n_versions; i++)
                 record_version_free(record->versions[i]);
         free(record->versions);
+        record_pruned_clear(record);
         free(record->package);
         free(record->source);
         json_unref(record->unknown);
@@ -136,6 +137,7 @@ int record_put(Record *record, RecordVersion *version) {
         size_t position;
         int r;
 
+        record_forget_pruned(record, version->version);
         if (find_position(record, version->version, &position)) {
                 if (record->versions[position] != version)
                         record_version_free(record->versions[position]);
@@ -591,6 +593,8 @@ int record_parse(const char *data, size_t size, Record **ret, char **ret_error) 
         if (r >= 0)
                 r = parse_versions(&place, record);
         if (r >= 0)
+                r = record_pruned_parse(&place, record);
+        if (r >= 0)
                 r = keep_unknown(value, record_members, &record->unknown);
         if (r < 0)
                 return r;
@@ -740,6 +744,8 @@ static int format_record(json_object *object, const Record *record) {
         r = json_set(object, "versions", versions);
         for (size_t i = 0; r >= 0 && i < record->n_versions; i++)
                 r = format_version(versions, record->versions[i]);
+        if (r >= 0)
+                r = record_pruned_format(object, record);
         return r < 0 ? r : record_add_unknown(object, record->unknown, record_members);
 }
 

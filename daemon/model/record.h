@@ -14,6 +14,8 @@
  * [{"kind": "vanished", "seenAt": "…Z", "detail": "…"}], each difference once as long as it lasts. What it said when the
  * version was brought, for comparing: "upstream": {"releasedAt", "committedAt"}.
  *
+ * What was pruned, the latest first: "pruned": [{"version": "5.79.0", "prunedAt": "…Z", "publishedAt": "…Z", "reason": "…"}].
+ *
  * Members that are not known (written by a newer version) are kept as they are when the record is written again. */
 #pragma once
 
@@ -24,6 +26,8 @@
 
 #define RECORD_FILE "record.json"
 #define RECORD_SIZE_MAX (64 * MIB)
+/* How many versions that are gone are remembered. */
+#define RECORD_PRUNED_MAX 256
 
 /* The life of a version. The record holds only those marked (r), the others are states of the running daemon. */
 typedef enum VersionState {
@@ -98,12 +102,22 @@ typedef struct RecordVersion {
         json_object *unknown; /* members of a newer format; NULL if none */
 } RecordVersion;
 
+/* A version that is gone. */
+typedef struct RecordPruned {
+        Version *version;
+        uint64_t pruned_usec, published_usec; /* 0: not known */
+        char *reason;                         /* may be NULL */
+        json_object *unknown;
+} RecordPruned;
+
 typedef struct Record {
         PackageKind kind;
         char *package;            /* as people name it */
         char *source;             /* where the versions come from */
         RecordVersion **versions; /* newest first */
         size_t n_versions;
+        RecordPruned *pruned; /* the latest first */
+        size_t n_pruned;
         json_object *unknown;
 } Record;
 
@@ -122,9 +136,14 @@ int record_parse(const char *data, size_t size, Record **ret, char **ret_error);
 char *record_format(const Record *record);
 
 RecordVersion *record_find(const Record *record, const Version *version);
-/* Puts the version in (replacing one with the same text, which is freed), keeping the order; takes it over on success. */
+/* Puts the version in (replacing one with the same text, which is freed), keeping the order; takes it over on success. It is no
+ * longer remembered as pruned. */
 int record_put(Record *record, RecordVersion *version);
 void record_remove(Record *record, const Version *version);
+
+/* Remembers that the version, which is about to be removed, was pruned for its reason. */
+int record_note_pruned(Record *record, const RecordVersion *version, uint64_t now_usec);
+const RecordPruned *record_find_pruned(const Record *record, const Version *version);
 
 RecordArtifact *record_version_find_artifact(const RecordVersion *version, const char *platform);
 /* Adds or replaces; takes over the strings of *artifact (left empty) whatever happens. */

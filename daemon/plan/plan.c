@@ -611,3 +611,7 @@ int plan_make(const PlanInput *input, Plan **ret) {
         *ret = TAKE_PTR(plan);
         return 0;
 }
+
+bool plan_want_matches(const PlanWant *want, const Version *version) {
+        return want_matches(want, version);
+}

@@ -94,4 +94,7 @@ typedef struct Plan {
 Plan *plan_free(Plan *plan);
 DEFINE_CLEANUP(Plan *, plan_free)
 
+/* Whether the constraint and the policy on pre-releases let the version in. */
+bool plan_want_matches(const PlanWant *want, const Version *version);
+
 int plan_make(const PlanInput *input, Plan **ret);

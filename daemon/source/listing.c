@@ -17,7 +17,7 @@ struct Listing {
         char *product, *api_url, *owner, *repository;
         Access *access;
         uint64_t page_size_max;
-        bool unconditional, use_reserve, tags;
+        bool unconditional, cached, use_reserve, tags;
         char *tag_prefix;
 
         char *url;          /* of the page being asked for */
@@ -317,9 +317,15 @@ static void on_cached(ListingPage *page, void *userdata) {
                 listing_free(listing);
                 return;
         }
-        r = listing_send(listing);
-        if (r < 0)
-                listing_fail(listing, FETCH_UNAVAILABLE, strerror(-r));
+        if (listing->cached && page)
+                listing_add_page(listing, TAKE_PTR(listing->known));
+        else if (listing->cached)
+                listing_fail(listing, FETCH_UNAVAILABLE, "it is not known");
+        else {
+                r = listing_send(listing);
+                if (r < 0)
+                        listing_fail(listing, FETCH_UNAVAILABLE, strerror(-r));
+        }
 }
 
 static int listing_ask(Listing *listing) {
@@ -354,6 +360,7 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 .kind = request->source->kind,
                 .page_size_max = request->page_size_max,
                 .unconditional = request->unconditional,
+                .cached = request->cached,
                 .access = request->access,
                 .tags = request->source->tags,
                 .use_reserve = request->use_reserve,

@@ -50,11 +50,13 @@ typedef struct ListingRequest {
         uint64_t page_size_max;
         bool use_reserve;   /* of the credential's budget */
         bool unconditional; /* ignore what is cached */
+        bool cached;        /* ask nobody: what is not cached whole is FETCH_UNAVAILABLE */
         ListingDone done;
         void *userdata;
 } ListingRequest;
 
-/* `done` is called once from the loop, never from within this call; the listing frees itself. */
+/* `done` is called once from the loop, never from within this call; the listing frees itself. A listing of what is cached needs
+ * no fetcher. */
 int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *request, Listing **ret);
 /* Forgets it without calling anything. Returns NULL. */
 Listing *listing_cancel(Listing *listing);

@@ -364,6 +364,46 @@ int describe_versions(const Package *package, const char *version, sd_json_varia
         return r;
 }
 
+/* Explanations */
+
+static int describe_decision(const Decision *decision, sd_json_variant **ret) {
+        return sd_json_buildo(ret,
+                SD_JSON_BUILD_PAIR_STRING("step", decision_step_to_string(decision->step)),
+                SD_JSON_BUILD_PAIR_STRING("effect", decision_effect_to_string(decision->effect)),
+                SD_JSON_BUILD_PAIR_STRING("reason", decision->reason), PAIR_TEXT("depot", decision->depot),
+                PAIR_TEXT("file", decision->file),
+                SD_JSON_BUILD_PAIR_CONDITION(
+                        !!decision->file, "line", SD_JSON_BUILD_UNSIGNED(decision->line)),
+                SD_JSON_BUILD_PAIR_CONDITION(
+                        !!decision->file, "column", SD_JSON_BUILD_UNSIGNED(decision->column)),
+                PAIR_TEXT("term", decision->term), PAIR_TEXT("key", decision->fingerprint),
+                PAIR_TIME("at", decision->at_usec), PAIR_TIME("due", decision->due_usec));
+}
+
+int describe_explanation(const Explanation *explanation, sd_json_variant **ret) {
+        const Package *package = explanation->package;
+        sd_json_variant *decisions = NULL, *element;
+        int r = 0;
+
+        for (size_t i = 0; i < explanation->n_decisions && r >= 0; i++) {
+                r = describe_decision(&explanation->decisions[i], &element);
+                if (r >= 0)
+                        r = append(&decisions, element);
+        }
+        if (r >= 0)
+                r = finish_array(&decisions);
+        if (r >= 0)
+                r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("package", package->name),
+                        SD_JSON_BUILD_PAIR_STRING("kind", package_kind_to_string(package->kind)),
+                        SD_JSON_BUILD_PAIR_STRING("store", package->store_identity),
+                        SD_JSON_BUILD_PAIR_STRING("version", explanation->version),
+                        SD_JSON_BUILD_PAIR_STRING("state", explanation_state_to_string(explanation->state)),
+                        PAIR_TEXT("reason", explanation->reason),
+                        SD_JSON_BUILD_PAIR_VARIANT("decisions", decisions));
+        sd_json_variant_unref(decisions);
+        return r;
+}
+
 /* Events */
 
 static int build_event(const char *type, sd_json_variant **ret) {

@@ -3,6 +3,7 @@
 
 #include <systemd/sd-json.h>
 
+#include "job/explain.h"
 #include "manager/manager.h"
 
 int describe_status(const Manager *manager, sd_json_variant **ret);
@@ -12,6 +13,8 @@ int describe_key(const KeyInfo *info, sd_json_variant **ret);
 int describe_package(const Package *package, sd_json_variant **ret);
 /* Adds the versions of the package (only `version`, if it is not NULL) to the array, newest first. */
 int describe_versions(const Package *package, const char *version, sd_json_variant **array);
+
+int describe_explanation(const Explanation *explanation, sd_json_variant **ret);
 
 int describe_job_event(const JobEvent *event, sd_json_variant **ret);
 int describe_progress(const RequestProgress *progress, sd_json_variant **ret);

@@ -12,6 +12,7 @@
 #include "varlink/peers.h"
 #include "varlink/reply.h"
 #include "varlink/service.h"
+#include "varlink/why.h"
 
 #define SUBSCRIPTIONS_MAX 64U
 /* What users who may only read can have of them: each may hold up to a buffer of events. */
@@ -40,6 +41,7 @@ struct VarlinkServer {
         Subscription *subscriptions;
         unsigned n_subscriptions;
         Peers readers;
+        WhyCalls whys;
 };
 
 static Subscription *subscription_free(Subscription *subscription) {
@@ -140,6 +142,7 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
         VarlinkServer *server = userdata;
 
         peers_remove(&server->readers, link);
+        why_calls_forget(&server->whys, link);
         for (Subscription *subscription = server->subscriptions, *next; subscription; subscription = next) {
                 next = subscription->next;
                 if (subscription->link == link)
@@ -482,6 +485,13 @@ static int on_reload(
         return reply_value(link, "problems", problems, r);
 }
 
+static int on_why(
+        sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        VarlinkServer *server = userdata;
+
+        return why_on_call(link, parameters, server->manager, &server->whys);
+}
+
 static int on_list_keys(
         sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
         const VarlinkServer *server = userdata;
@@ -523,6 +533,7 @@ static int bind_everything(sd_varlink_server *server) {
                 { "io.defdev.opendepot.ListDepots", on_list_depots },
                 { "io.defdev.opendepot.ListPackages", on_list_packages },
                 { "io.defdev.opendepot.ListVersions", on_list_versions },
+                { "io.defdev.opendepot.Why", on_why },
                 { "io.defdev.opendepot.Plan", on_plan },
                 { "io.defdev.opendepot.Sync", on_sync },
                 { "io.defdev.opendepot.Reload", on_reload },
@@ -589,6 +600,7 @@ VarlinkServer *varlink_server_free(VarlinkServer *server) {
         if (!server)
                 return NULL;
         manager_set_listener(server->manager, NULL, NULL);
+        why_calls_forget(&server->whys, NULL);
         while (server->subscriptions)
                 subscription_free(server->subscriptions);
         if (server->server)

@@ -190,7 +190,7 @@ static void list_versions(DepotEntry *entry, const char *listed) {
         depot_entry_sort_versions(entry);
 }
 
-static void check_plan(const char *file, int line, const Scenario *scenario) {
+[[maybe_unused]] static void check_plan(const char *file, int line, const Scenario *scenario) {
         _cleanup_(release_list_freep) ReleaseList *releases = make_releases(strempty(scenario->releases));
         _cleanup_(record_freep) Record *record =
                 scenario->record ? make_record(scenario->kind, scenario->record) : NULL;

@@ -173,6 +173,8 @@ static void on_listed(ListingResult *result, void *userdata) {
                 listed->taken = TAKE_PTR(result->releases);
 }
 
+static bool cached_only;
+
 static void start_listing(SourceKind kind, const char *name, bool unconditional, Listed *listed) {
         _cleanup_free_ char *api = http_server_url(server, 1, "/api");
         Source source = { .kind = kind };
@@ -181,12 +183,13 @@ static void start_listing(SourceKind kind, const char *name, bool unconditional,
         check_int(string_assign(&source.repository, name), 0);
         check_int(string_assign(&source.product, name), 0);
         n_full = n_not_modified = 0;
-        check_int(listing_start(fetcher, cache,
+        check_int(listing_start(cached_only ? NULL : fetcher, cache,
                           &(ListingRequest) {
                                   .source = &source,
                                   .api_url = api,
                                   .page_size_max = MIB,
                                   .unconditional = unconditional,
+                                  .cached = cached_only,
                                   .done = on_listed,
                                   .userdata = listed,
                           },
@@ -424,6 +427,30 @@ static void test_clean(void) {
         listed_clear(&listed);
 }
 
+/* What is known is known without anybody, but only as a whole. */
+static void test_cached(void) {
+        Listed listed = {};
+        char name[NAME_SIZE];
+
+        cached_only = true;
+        list(SOURCE_GITHUB, "never", false, &listed);
+        check_int(listed.fetch, FETCH_UNAVAILABLE);
+        cached_only = false;
+        list(SOURCE_GITHUB, "r", true, &listed);
+        cached_only = true;
+        list(SOURCE_GITHUB, "r", false, &listed);
+        check_int(listed.fetch, FETCH_OK);
+        check_string(listed.versions, "3.0.0 2.0.0 1.5.0 1.0.0");
+        check(n_full == 0 && n_not_modified == 0);
+        cached_name("/api/repos/o/r/releases?page=3", name);
+        check(unlinkat(cache_fd, name, 0) >= 0);
+        list(SOURCE_GITHUB, "r", false, &listed);
+        check_int(listed.fetch, FETCH_UNAVAILABLE);
+        check(n_full == 0 && n_not_modified == 0);
+        cached_only = false;
+        listed_clear(&listed);
+}
+
 static void check_refused(const char *repository, FetchResult fetch, const char *message) {
         Listed listed = {};
 
@@ -503,6 +530,7 @@ int main(void) {
         test_hashicorp();
         test_damaged_cache();
         test_clean();
+        test_cached();
         test_refused();
         test_endless();
         test_cancel();

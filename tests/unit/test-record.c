@@ -360,6 +360,43 @@ static void test_drift(void) {
         check_int(version->n_drift, 16);
 }
 
+/* What is gone is remembered, the latest first, until it is there again. */
+static void test_pruned(void) {
+        _cleanup_(record_freep) Record *record = NULL, *again = NULL;
+        _cleanup_free_ char *text = NULL, *text_again = NULL;
+        RecordVersion *version;
+
+        check_int(record_new(PACKAGE_PROVIDER, "a/b", NULL, &record), 0);
+        for (unsigned i = 0; i < RECORD_PRUNED_MAX + 2; i++) {
+                _cleanup_free_ char *number = text_format("1.%u.0", i);
+
+                check_int(record_version_new(number, &version), 0);
+                check_int(string_assign(&version->reason, number), 0);
+                version->published_usec = i * USEC_PER_SEC;
+                check_int(record_note_pruned(record, version, (i + 10) * USEC_PER_SEC), 0);
+                /* Once more is no other one. */
+                check_int(record_note_pruned(record, version, (i + 10) * USEC_PER_SEC), 0);
+                record_version_free(version);
+        }
+        check_int(record->n_pruned, RECORD_PRUNED_MAX);
+        check_string(record->pruned[0].reason, "1.257.0");
+        check_string(record->pruned[RECORD_PRUNED_MAX - 1].reason, "1.2.0");
+
+        text = record_format(record);
+        again = parse(text);
+        text_again = record_format(again);
+        check_string(text_again, text);
+        check_int(again->n_pruned, RECORD_PRUNED_MAX);
+        check_int(again->pruned[0].pruned_usec, 267 * USEC_PER_SEC);
+        check_int(again->pruned[0].published_usec, 257 * USEC_PER_SEC);
+
+        check_int(record_version_new("1.2.0", &version), 0);
+        check(record_find_pruned(record, version->version));
+        check_int(record_put(record, version), 0);
+        check(!record_find_pruned(record, version->version));
+        check_int(record->n_pruned, RECORD_PRUNED_MAX - 1);
+}
+
 /* Versions are written newest first, however they were read. */
 static void test_unordered(void) {
         _cleanup_(record_freep) Record *record =
@@ -500,6 +537,18 @@ static void test_refused_version(void) {
 }
 
 #define FILE_MEMBER "\"file\": \"x.zip\""
+static void test_refused_pruned(void) {
+#define PRUNED(text)                                                                                        \
+        "{\"format\": 1, \"kind\": \"module\", \"package\": \"a/b/c\", \"versions\": {}, \"pruned\": "      \
+        "[" text "]}"
+        check_refused(PRUNED("{}"), "pruned[0].version: missing");
+        check_refused(PRUNED("[]"), "pruned[0]: expected an object, found an array");
+        check_refused(
+                PRUNED("{\"version\": \"v1\"}"), "pruned[0].version: \"v1\" is not a normalised version");
+        check_refused(PRUNED("{\"version\": \"1.0.0\"}, {\"version\": \"1.0.0\"}"),
+                "pruned[1].version: \"1.0.0\" is there already");
+}
+
 #define SIZE_MEMBER ", \"size\": 1"
 #define WHERE "versions[\"1.0.0\"].artifacts.linux_amd64"
 
@@ -584,12 +633,14 @@ int main(void) {
         test_round_trip();
         test_upstream();
         test_drift();
+        test_pruned();
         test_unordered();
         test_unknown();
         test_join();
         test_refused_head();
         test_refused_version();
         test_refused_artifact();
+        test_refused_pruned();
         test_bounds();
         test_cut();
         return EXIT_SUCCESS;
