@@ -68,8 +68,8 @@ static const Verb verbs[] = {
                 "Show a package, or one version with its hashes",
                 "A package is NAMESPACE/NAME/SYSTEM (a module) or NAMESPACE/TYPE (a provider)." },
         { "why", "PACKAGE VERSION", 2, 2, NULL, verb_why, "Show why a version can be installed, or cannot",
-                "Shows every decision on the version in order, from what is known; nobody is asked.\n"
-                "The exit status is 0 if it can be installed, 1 if it cannot, 4 if neither\n"
+                "Shows every decision on the version in order, from what is known: nobody is\n"
+                "asked. The exit status is 0 if it can be installed, 1 if it cannot, 4 if neither\n"
                 "upstream nor the store has it." },
         { "plan", "[PACKAGE]", 0, 1, OPTIONS(OPTION_DEPOT, OPTION_ALL), verb_plan,
                 "Ask upstream and show what a sync would do",

@@ -68,7 +68,8 @@ Explanation *explanation_free(Explanation *explanation) {
         return NULL;
 }
 
-static Decision *add(Explainer *explainer, const Decision *decision, const char *format, va_list arguments) {
+_printf_(3, 0) static Decision *add(
+        Explainer *explainer, const Decision *decision, const char *format, va_list arguments) {
         Explanation *explanation = explainer->explanation;
         Decision added = *decision;
 

@@ -21,7 +21,7 @@ import pytest
 TREE = pathlib.Path(__file__).resolve().parents[2]
 CTL = pathlib.Path(os.environ.get("OPENDEPOT_BUILD", TREE / "build")) / "ctl/opendepotctl"
 INTERFACE = "io.defdev.opendepot."
-VERBS = ["status", "list", "show", "plan", "sync", "keys", "monitor", "reload", "verify-config"]
+VERBS = ["status", "list", "show", "why", "plan", "sync", "keys", "monitor", "reload", "verify-config"]
 
 OK, FAILED, USAGE, UNREACHABLE, NOT_FOUND, DENIED = range(6)
 

@@ -318,7 +318,7 @@ def test_on_its_way(daemon, upstream):
     upstream.replace(modules(Release("v1.0.0")))
     daemon.configure(network={"stallTimeout": "60s"})
     daemon.start()
-    wait_for(lambda: daemon.states(MODULE).get("1.0.0") == "fetching", 30, "the download")
+    wait_for(lambda: upstream.requests("codeload"), 30, "the download")
     one = why(daemon, MODULE, "1.0.0")
     assert one["state"] == "pending" and one_step(one, "tried")["reason"] == "it is on its way: fetching"
     upstream.clear_faults()
@@ -365,7 +365,7 @@ def test_not_asked_yet(daemon, upstream):
     upstream.add_fault("delay", ms=600_000, role="github_api")
     daemon.configure(network={"stallTimeout": "600s"})
     daemon.start()
-    wait_for(lambda: daemon.packages()[MODULE]["state"] == "discovering", 30, "the question")
+    wait_for(lambda: upstream.requests("github_api"), 30, "the question")
     one = why(daemon, MODULE, "1.0.0")
     assert (one["state"], one["reason"]) == ("unknown", "upstream has not answered yet")
     assert "has not answered yet" in one_step(one, "listed", "neutral")["reason"]
