@@ -4,37 +4,9 @@
 #include "job/reconcile-private.h"
 
 int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
-        const Package *package = reconcile->package;
-        _cleanup_free_ PlanWant *wants = calloc(MAX_OF(package->n_wants, (size_t) 1), sizeof(PlanWant));
-        _cleanup_free_ PlanFailure *failures =
-                calloc(MAX_OF(package->n_statuses, (size_t) 1), sizeof(PlanFailure));
-        size_t n_failures = 0;
-
-        if (!wants || !failures)
-                return -ENOMEM;
-        for (size_t i = 0; i < package->n_wants; i++)
-                wants[i] = (PlanWant) {
-                        package->wants[i].depot->name,
-                        package->wants[i].entry,
-                        version_policy_join(
-                                package->wants[i].entry->policy, reconcile->context->settings->policy),
-                };
-        for (size_t i = 0; i < package->n_statuses; i++)
-                /* One that a policy holds has not been tried: the plan judges it anew. */
-                if (version_state_is_tried_again(package->statuses[i]->state) &&
-                        package->statuses[i]->attempts > 0 && !package->statuses[i]->missing)
-                        failures[n_failures++] = (PlanFailure) { package->statuses[i]->version,
-                                package->statuses[i]->next_try_usec };
-        return plan_make(
+        return package_make_plan(reconcile->package, reconcile->context->settings,
                 &(PlanInput) {
-                        .kind = package->kind,
-                        .wants = wants,
-                        .n_wants = package->n_wants,
                         .releases = reconcile->releases,
-                        .record = package->record,
-                        .failures = failures,
-                        .n_failures = n_failures,
-                        .now_usec = clock_realtime_usec(),
                         .force = reconcile->force,
                         .only = reconcile->only,
                         .now = reconcile->now,
