@@ -18,6 +18,11 @@ static char *constraint_part(const char *text, int number) {
         return strndup(text, length);
 }
 
+/* Documents of other kinds have theirs in their name. */
+static const char *subject(const PackageWant *want) {
+        return want->depot->kind == DOCUMENT_DEPOT ? "depot " : "";
+}
+
 /* Whether it is the host that says so, for want of a depot that does. */
 static const char *policy_origin(bool of_entry) {
         return of_entry ? "" : " (opendepot.yaml)";
@@ -28,7 +33,7 @@ static void explain_prerelease(Explainer *explainer, size_t i) {
         bool never = explainer->wants[i].policy.prereleases == PRERELEASES_NEVER;
 
         explain_add_want(explainer, i, DECISION_POLICY, DECISION_AGAINST,
-                "it is a pre-release, and depot %s %s%s", want->depot->name,
+                "it is a pre-release, and %s%s %s%s", subject(want), want->depot->name,
                 never ? "takes none: prereleases is false"
                       : "takes only those that its constraint names: prereleases is not set",
                 never ? policy_origin(want->entry->policy.prereleases != PRERELEASES_CONSTRAINED) : "");
@@ -44,9 +49,15 @@ static bool explain_match(Explainer *explainer, size_t i) {
         Decision *decision;
         int rejecting;
 
+        if (want->entry->listed) {
+                explain_add_want(explainer, i, DECISION_MATCHED, matches ? DECISION_FOR : DECISION_AGAINST,
+                        "%s%s %s", subject(want), want->depot->name,
+                        matches ? "lists it" : "lists its versions one by one, and not this one");
+                return matches;
+        }
         if (matches || !want->entry->constraint) {
-                explain_add_want(explainer, i, DECISION_MATCHED, DECISION_FOR, "depot %s asks for %s%s%s",
-                        want->depot->name, text ? "\"" : "every version", strempty(text),
+                explain_add_want(explainer, i, DECISION_MATCHED, DECISION_FOR, "%s%s asks for %s%s%s",
+                        subject(want), want->depot->name, text ? "\"" : "every version", strempty(text),
                         text ? "\", which it matches" : "");
                 if (!matches)
                         explain_prerelease(explainer, i);
@@ -59,8 +70,8 @@ static bool explain_match(Explainer *explainer, size_t i) {
         }
         term = constraint_part(text, rejecting);
         decision = explain_add_want(explainer, i, DECISION_MATCHED, DECISION_AGAINST,
-                "depot %s asks for \"%s\", of which it does not match \"%s\"%s", want->depot->name, text,
-                strempty(term),
+                "%s%s asks for \"%s\", of which it does not match \"%s\"%s", subject(want),
+                want->depot->name, text, strempty(term),
                 version_is_prerelease(input->version)
                         ? " (a pre-release matches only a bound that is one of the same version)"
                         : "");
@@ -75,22 +86,25 @@ static void explain_age(Explainer *explainer, size_t i, const PlanStanding *stan
         char due[CLOCK_TEXT_SIZE];
         Decision *decision;
 
-        if (explainer->wants[i].policy.minimum_release_age_usec == 0 || explainer->known)
+        /* What is listed is chosen, whatever its age. */
+        if (explainer->wants[i].policy.minimum_release_age_usec == 0 || explainer->known ||
+                want->entry->listed)
                 return;
         if (standing->verdict != PLAN_YOUNG) {
                 explain_add_want(explainer, i, DECISION_POLICY, DECISION_FOR,
-                        "it is older than minimumReleaseAge of depot %s%s", want->depot->name, origin);
+                        "it is older than minimumReleaseAge of %s%s%s", subject(want), want->depot->name,
+                        origin);
                 return;
         }
         clock_format(standing->due_usec, due);
         if (standing->due_usec > 0)
                 decision = explain_add_want(explainer, i, DECISION_POLICY, DECISION_AGAINST,
-                        "it is younger than minimumReleaseAge of depot %s%s, and old enough at %s",
-                        want->depot->name, origin, due);
+                        "it is younger than minimumReleaseAge of %s%s%s, and old enough at %s",
+                        subject(want), want->depot->name, origin, due);
         else
                 decision = explain_add_want(explainer, i, DECISION_POLICY, DECISION_AGAINST,
-                        "upstream does not say when it was released, and depot %s has a minimumReleaseAge%s",
-                        want->depot->name, origin);
+                        "upstream does not say when it was released, and %s%s has a minimumReleaseAge%s",
+                        subject(want), want->depot->name, origin);
         if (decision)
                 decision->due_usec = standing->due_usec;
 }
@@ -103,9 +117,9 @@ static void explain_history(Explainer *explainer, size_t i, const PlanStanding *
                 return;
         explain_add_want(explainer, i, DECISION_POLICY,
                 standing->verdict == PLAN_BEYOND ? DECISION_AGAINST : DECISION_FOR,
-                "it is %s versionHistoryLimit %llu of depot %s: %llu newer version%s come%s first",
-                standing->verdict == PLAN_BEYOND ? "beyond" : "within", limit, want->depot->name, newer,
-                newer == 1 ? "" : "s", newer == 1 ? "s" : "");
+                "it is %s versionHistoryLimit %llu of %s%s: %llu newer version%s come%s first",
+                standing->verdict == PLAN_BEYOND ? "beyond" : "within", limit, subject(want),
+                want->depot->name, newer, newer == 1 ? "" : "s", newer == 1 ? "s" : "");
 }
 
 static char *join_platforms(char *const *platforms) {
@@ -126,7 +140,7 @@ static void explain_absence(Explainer *explainer, size_t i) {
                 return;
         platforms = join_platforms(release->platforms);
         explain_add_want(explainer, i, DECISION_POLICY, DECISION_AGAINST,
-                "upstream has it for none of the platforms that depot %s asks for, but for %s",
+                "upstream has it for none of the platforms that %s%s asks for, but for %s", subject(want),
                 want->depot->name, isempty(platforms) ? "none" : platforms);
 }
 
@@ -146,8 +160,8 @@ static void explain_withdrawal(Explainer *explainer, size_t i) {
                         "what upstream has withdrawn is not fetched");
         else
                 explain_add_want(explainer, i, DECISION_POLICY, hide ? DECISION_AGAINST : DECISION_FOR,
-                        "depot %s %s what upstream has withdrawn: withdrawn is %s%s", want->depot->name,
-                        hide ? "hides" : "keeps", hide ? "hide" : "keep",
+                        "%s%s %s what upstream has withdrawn: withdrawn is %s%s", subject(want),
+                        want->depot->name, hide ? "hides" : "keeps", hide ? "hide" : "keep",
                         policy_origin(want->entry->policy.withdrawn != WITHDRAWN_UNSAID));
 }
 

@@ -34,7 +34,7 @@ int package_make_plan(
         for (size_t i = 0; i < package->n_statuses; i++)
                 /* One that a policy holds has not been tried: the plan judges it anew. */
                 if (version_state_is_tried_again(package->statuses[i]->state) &&
-                        package->statuses[i]->attempts > 0)
+                        package->statuses[i]->attempts > 0 && !package->statuses[i]->missing)
                         failures[input.n_failures++] = (PlanFailure) { package->statuses[i]->version,
                                 package->statuses[i]->next_try_usec };
         input.kind = package->kind;

@@ -11,6 +11,7 @@ from setting import wait_for
 from simulator.world import Module, Provider, ProviderVersion, Release, World
 from test_faults import instant
 from test_keys import replace_key
+from test_kinds import listed_module, write
 from test_policies import ago
 from varlink import Link, error_of
 
@@ -197,6 +198,23 @@ def test_each_depot_has_its_say(daemon, upstream):
     one = why(daemon, MODULE, "1.0.0", PUBLISHED)
     assert [m["effect"] for m in steps(one, "matched")] == ["against", "against"]
     assert one_step(one, "planned")["reason"] == "keep: published; no depot asks for it any more"
+
+
+def test_listed_one_by_one(daemon, upstream):
+    upstream.replace(modules(*[Release(f"v1.{i}.0", created=ago(days=1)) for i in range(3)]))
+    daemon.configure(policy={"minimumReleaseAge": "300d"})
+    write(daemon, "listed", listed_module("1.0.0", "1.9.0"))
+    daemon.start().settle()
+    one = why(daemon, MODULE, "1.0.0", PUBLISHED)
+    matched = one_step(one, "matched", "for")
+    assert matched["reason"] == "module/platform/terraform-aws-vpc lists it" and matched["line"] > 0
+    one = why(daemon, MODULE, "1.1.0")
+    assert (one["state"], one["reason"]) == (
+        "rejected", "module/platform/terraform-aws-vpc lists its versions one by one, and not this one")
+    one = why(daemon, MODULE, "1.9.0")
+    assert (one["state"], one["reason"]) == (
+        "failed", "listed by module/platform/terraform-aws-vpc: upstream has no such version")
+    assert one_step(one, "listed", "against") and one_step(one, "planned")["reason"].startswith("missing: ")
 
 
 # What policies keep out
