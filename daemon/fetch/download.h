@@ -32,6 +32,11 @@ typedef struct DownloadReport {
         char sha256[65];
 } DownloadReport;
 
+/* See fetch_result_is_final(). */
+static inline bool download_report_is_final(const DownloadReport *report) {
+        return report->result == DOWNLOAD_FAILED && fetch_result_is_final(report->fetch);
+}
+
 typedef struct DownloadRequest {
         const char *url;
         const char *bearer; /* see FetchRequest; NULL: none */

@@ -24,6 +24,11 @@ typedef enum FetchResult {
         _FETCH_RESULT_MAX,
 } FetchResult;
 
+/* Whether asking the same again soon is of no use: upstream's answer itself is what is wrong. */
+static inline bool fetch_result_is_final(FetchResult result) {
+        return result == FETCH_NOT_FOUND || result == FETCH_REFUSED || result == FETCH_TOO_LARGE;
+}
+
 /* Valid during the callback. */
 typedef struct FetchResponse {
         FetchResult result;
@@ -87,6 +92,8 @@ typedef struct FetcherOptions {
 int fetcher_new(sd_event *event, const FetcherOptions *options, Fetcher **ret);
 /* For transfers that start from now on. */
 int fetcher_set_options(Fetcher *fetcher, const FetcherOptions *options);
+/* The clock was set by so much: hosts that want to be left alone are for as long as before. */
+void fetcher_shift_holds(Fetcher *fetcher, int64_t by_usec);
 /* No callback is called any more. */
 Fetcher *fetcher_free(Fetcher *fetcher);
 DEFINE_CLEANUP(Fetcher *, fetcher_free)

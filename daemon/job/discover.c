@@ -29,10 +29,8 @@ static void on_listed(ListingResult *result, void *userdata) {
         reconcile->listing = NULL;
         package->last_check_usec = clock_realtime_usec();
         if (result->fetch != FETCH_OK) {
-                reconcile_fail(reconcile,
-                        result->fetch == FETCH_NOT_FOUND || result->fetch == FETCH_REFUSED ||
-                                result->fetch == FETCH_TOO_LARGE,
-                        result->not_before_usec, strempty(result->message));
+                reconcile_fail(reconcile, fetch_result_is_final(result->fetch), result->not_before_usec,
+                        strempty(result->message));
                 return;
         }
         reconcile->releases = TAKE_PTR(result->releases);

@@ -151,11 +151,8 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
                 return;
         }
         if (report->result != DOWNLOAD_OK) {
-                version_task_fail(base,
-                        report->result == DOWNLOAD_FAILED &&
-                                (report->fetch == FETCH_REFUSED || report->fetch == FETCH_NOT_FOUND ||
-                                        report->fetch == FETCH_TOO_LARGE),
-                        report->not_before_usec, "%s", strempty(report->message));
+                version_task_fail(base, download_report_is_final(report), report->not_before_usec, "%s",
+                        strempty(report->message));
                 version_task_finish(base);
                 return;
         }

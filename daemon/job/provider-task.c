@@ -169,11 +169,8 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
                 version_task_fail(base, true, 0, "SHA256SUMS lists %s for %s, the archive has %s",
                         platform->sha256, platform->file, report->sha256);
         else
-                version_task_fail(base,
-                        report->result == DOWNLOAD_FAILED &&
-                                (report->fetch == FETCH_REFUSED || report->fetch == FETCH_NOT_FOUND ||
-                                        report->fetch == FETCH_TOO_LARGE),
-                        report->not_before_usec, "%s", strempty(report->message));
+                version_task_fail(base, download_report_is_final(report), report->not_before_usec, "%s",
+                        strempty(report->message));
         platform_end(platform);
 }
 
@@ -521,10 +518,8 @@ static void on_release_file(const FetchResponse *response, void *userdata) {
         if (response->result == FETCH_NOT_FOUND && file == &task->signature && !requires_signature(task))
                 task->is_unsigned = true;
         else if (response->result != FETCH_OK) {
-                version_task_fail(base,
-                        response->result == FETCH_REFUSED || response->result == FETCH_NOT_FOUND ||
-                                response->result == FETCH_TOO_LARGE,
-                        response->not_before_usec, "%s", strempty(response->error));
+                version_task_fail(base, fetch_result_is_final(response->result), response->not_before_usec,
+                        "%s", strempty(response->error));
         } else {
                 file->data = response->body->data ? TAKE_PTR(response->body->data) : strdup("");
                 file->size = response->body->size;
