@@ -24,6 +24,21 @@ uint64_t clock_monotonic_usec(void) {
         return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_offset_usec(void) {
+        return (int64_t) (clock_realtime_usec() - clock_boottime_usec());
+}
+
+void clock_shift(uint64_t *usec, int64_t by_usec) {
+        uint64_t by = by_usec < 0 ? -(uint64_t) by_usec : (uint64_t) by_usec;
+
+        if (*usec == 0 || *usec == USEC_INFINITY)
+                return;
+        if (by_usec < 0)
+                *usec = *usec > by ? *usec - by : 1;
+        else if (__builtin_add_overflow(*usec, by, usec) || *usec == USEC_INFINITY)
+                *usec = USEC_INFINITY - 1;
+}
+
 void clock_format(uint64_t realtime_usec, char ret[static CLOCK_TEXT_SIZE]) {
         time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
         struct tm tm = {};

@@ -10,6 +10,11 @@ uint64_t clock_realtime_usec(void);
 uint64_t clock_boottime_usec(void);
 uint64_t clock_monotonic_usec(void); /* what sd_notify(3) reports a reload in */
 
+/* By how much CLOCK_REALTIME is ahead of CLOCK_BOOTTIME: what changes is that the clock was set. */
+int64_t clock_offset_usec(void);
+/* Moves a time; 0 and USEC_INFINITY, which are none, stay what they are, and nothing becomes one of them. */
+void clock_shift(uint64_t *usec, int64_t by_usec);
+
 /* RFC 3339 in UTC with whole seconds, "2026-11-23T04:05:06Z". */
 void clock_format(uint64_t realtime_usec, char ret[static CLOCK_TEXT_SIZE]);
 

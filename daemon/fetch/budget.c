@@ -1,5 +1,6 @@
 #include "fetch/budget.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 
 /* GitHub: "at least one minute", longer each time it happens again. */
@@ -64,6 +65,13 @@ size_t budgets_length(const Budgets *budgets) {
 
 Budget *budgets_at(const Budgets *budgets, size_t i) {
         return budgets->items[i];
+}
+
+void budgets_shift(Budgets *budgets, int64_t by_usec) {
+        for (size_t i = 0; i < budgets->n_items; i++) {
+                clock_shift(&budgets->items[i]->reset_usec, by_usec);
+                clock_shift(&budgets->items[i]->held_until_usec, by_usec);
+        }
 }
 
 uint64_t budget_held_until(const Budget *budget, bool use_reserve, uint64_t now_usec) {

@@ -39,6 +39,8 @@ void budgets_set_reserve(Budgets *budgets, unsigned percent);
 Budget *budgets_get(Budgets *budgets, const char *name);
 size_t budgets_length(const Budgets *budgets);
 Budget *budgets_at(const Budgets *budgets, size_t i);
+/* The clock was set by so much: what was so long to wait is as long to wait. */
+void budgets_shift(Budgets *budgets, int64_t by_usec);
 
 /* Until when nothing may be asked; 0: it may be now. */
 uint64_t budget_held_until(const Budget *budget, bool use_reserve, uint64_t now_usec);

@@ -246,6 +246,11 @@ static uint64_t host_held_until(const Fetcher *fetcher, const char *host) {
         return 0;
 }
 
+void fetcher_shift_holds(Fetcher *fetcher, int64_t by_usec) {
+        for (size_t i = 0; i < HOLDS_MAX; i++)
+                clock_shift(&fetcher->holds[i].until_usec, by_usec);
+}
+
 static uint64_t transfer_held_until(const Transfer *transfer) {
         return transfer->budget
                        ? budget_held_until(transfer->budget, transfer->use_reserve, clock_realtime_usec())

@@ -38,6 +38,8 @@ struct Manager {
         sd_event_source *tidy_timer;
         Why *whys; /* questions, the first to be answered first */
         sd_event_source *why_wake;
+        sd_event_source *clock_source; /* CLOCK_REALTIME is set */
+        int64_t clock_offset_usec;     /* as it was when that was looked at last */
 
         ManagerListener listener;
         void *listener_userdata;
@@ -59,6 +61,11 @@ DepotState *depot_state_free(DepotState *state);
 /* poll.c: timers of depots. */
 void depot_schedule(DepotState *state, uint64_t next_usec);
 int depot_poll(DepotState *state, const ReconcileOptions *options);
+
+/* clock-change.c: keeps the delays of what waits when the clock is set. */
+int manager_watch_clock(Manager *manager);
+void manager_check_clock(Manager *manager);
+void manager_shift_times(Manager *manager, int64_t by_usec);
 
 /* tidy.c: gives up what nothing in force uses any more; once a day, too. */
 void manager_tidy(Manager *manager);

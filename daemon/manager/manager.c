@@ -237,6 +237,9 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
                 r = manager_load_state(manager);
         if (r < 0)
                 return r;
+        r = manager_watch_clock(manager);
+        if (r < 0)
+                log_warning("Changes of the clock will not be noticed: %s", strerror(-r));
         *ret = TAKE_PTR(manager);
         return 0;
 }
@@ -303,6 +306,7 @@ Manager *manager_free(Manager *manager) {
         free(manager->stores);
         sd_event_source_disable_unref(manager->wake);
         sd_event_source_disable_unref(manager->tidy_timer);
+        sd_event_source_disable_unref(manager->clock_source);
         config_free(manager->config);
         strings_free(manager->configuration_directories);
         free(manager->state_directory);

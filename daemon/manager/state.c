@@ -102,6 +102,8 @@ char *manager_format_state(const Manager *manager) {
                 r = json_set(state, "packages", packages);
         if (r >= 0)
                 r = json_set(state, "budgets", budgets);
+        if (r >= 0)
+                r = json_set_uint64(state, "savedAt", clock_realtime_usec());
         for (size_t i = 0; i < budgets_length(manager->budgets) && r >= 0; i++)
                 r = save_budget(budgets, budgets_at(manager->budgets, i));
         for (size_t i = 0; i < manager->n_depots && r >= 0; i++)
@@ -129,7 +131,13 @@ void manager_write_state(const Manager *manager, const char *text) {
 
 /* Loading: whatever does not look right is as if it were not there. */
 
-static void load_depot(const Manager *manager, json_object *depots, DepotState *state) {
+/* The clock may have been set back since the state was saved, by `back_usec`. */
+static uint64_t limit_next_try(uint64_t next_try_usec, int64_t back_usec) {
+        clock_shift(&next_try_usec, -back_usec);
+        return MIN_OF(next_try_usec, clock_realtime_usec() + NEXT_TRY_MAX_USEC);
+}
+
+static void load_depot(json_object *depots, int64_t back_usec, DepotState *state) {
         json_object *object;
         const char *digest;
         uint64_t interval = state->depot->polling_interval_usec;
@@ -141,21 +149,25 @@ static void load_depot(const Manager *manager, json_object *depots, DepotState *
         if (interval == 0 || json_get_string(object, "digest", &digest) <= 0 ||
                 !streq(digest, state->depot->digest))
                 return;
-        if (json_get_uint64(object, "nextPoll", &state->next_poll_usec) > 0)
-                state->next_poll_usec = MIN_OF(state->next_poll_usec, clock_realtime_usec() + 2 * interval);
+        if (json_get_uint64(object, "nextPoll", &state->next_poll_usec) <= 0)
+                return;
+        clock_shift(&state->next_poll_usec, -back_usec);
+        state->next_poll_usec = MIN_OF(state->next_poll_usec, clock_realtime_usec() + 2 * interval);
 }
 
-static uint64_t limit_next_try(uint64_t next_try_usec) {
-        return MIN_OF(next_try_usec, clock_realtime_usec() + NEXT_TRY_MAX_USEC);
+static bool version_is_canonical(const char *text) {
+        _cleanup_(version_freep) Version *version = NULL;
+
+        return version_parse(text, &version) >= 0 && streq(version_string(version), text);
 }
 
-static void load_version(Package *package, const char *version, json_object *object) {
+static void load_version(Package *package, int64_t back_usec, const char *version, json_object *object) {
         const char *reason = NULL;
         uint64_t attempts = 0, next_try = 0;
         VersionStatus *status;
         bool held = false;
 
-        if (json_get_string(object, "reason", &reason) < 0 ||
+        if (!version_is_canonical(version) || json_get_string(object, "reason", &reason) < 0 ||
                 json_get_uint64(object, "attempts", &attempts) < 0 ||
                 json_get_uint64(object, "nextTry", &next_try) < 0 ||
                 json_get_bool(object, "held", &held) < 0)
@@ -164,12 +176,14 @@ static void load_version(Package *package, const char *version, json_object *obj
         if (!status)
                 return;
         status->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));
-        /* What is too young may be so for long. */
-        status->next_try_usec = held ? MIN_OF(next_try, clock_realtime_usec() + MINIMUM_RELEASE_AGE_MAX_USEC)
-                                     : limit_next_try(next_try);
+        /* What is too young may be so for long, and becomes old enough at a time that no clock of ours has said. */
+        status->next_try_usec =
+                held && attempts == 0
+                        ? MIN_OF(next_try, clock_realtime_usec() + MINIMUM_RELEASE_AGE_MAX_USEC)
+                        : limit_next_try(next_try, back_usec);
 }
 
-static void load_package(Manager *manager, json_object *object) {
+static void load_package(Manager *manager, int64_t back_usec, json_object *object) {
         const char *name, *store, *reason = NULL;
         json_object *versions = NULL;
         uint64_t attempts = 0, next_try = 0;
@@ -186,7 +200,7 @@ static void load_package(Manager *manager, json_object *object) {
 
         (void) json_get_uint64(object, "lastCheck", &package->last_check_usec);
         if (json_get_uint64(object, "nextTry", &next_try) > 0)
-                package->next_try_usec = limit_next_try(next_try);
+                package->next_try_usec = limit_next_try(next_try, back_usec);
         if (json_get_uint64(object, "attempts", &attempts) > 0)
                 package->attempts = (unsigned) MIN_OF(attempts, UINT64_C(1000));
         if (json_get_string(object, "reason", &reason) > 0 && attempts > 0) {
@@ -195,12 +209,12 @@ static void load_package(Manager *manager, json_object *object) {
         }
         if (json_get_object(object, "versions", &versions) > 0) {
                 json_object_object_foreach(versions, version, status) {
-                        load_version(package, version, status);
+                        load_version(package, back_usec, version, status);
                 }
         }
 }
 
-static void load_budget(Manager *manager, json_object *object) {
+static void load_budget(Manager *manager, int64_t back_usec, json_object *object) {
         uint64_t limit = 0, remaining = 0, reset = 0, held = 0, secondary = 0;
         const char *name;
         Budget *budget;
@@ -220,8 +234,8 @@ static void load_budget(Manager *manager, json_object *object) {
         budget->used = true;
         budget->limit = limit;
         budget->remaining = MIN_OF(remaining, limit);
-        budget->reset_usec = limit_next_try(reset);
-        budget->held_until_usec = limit_next_try(held);
+        budget->reset_usec = limit_next_try(reset, back_usec);
+        budget->held_until_usec = limit_next_try(held, back_usec);
         budget->n_secondary = (unsigned) MIN_OF(secondary, UINT64_C(100));
 }
 
@@ -230,6 +244,8 @@ int manager_load_state(Manager *manager) {
         _cleanup_free_ char *data = NULL;
         json_object *depots = NULL, *packages = NULL, *budgets = NULL, *package, *budget;
         const char *error = NULL;
+        uint64_t saved = 0, now = clock_realtime_usec();
+        int64_t back = 0;
         size_t size;
         int r;
 
@@ -243,18 +259,20 @@ int manager_load_state(Manager *manager) {
                         error ? error : strerror(-r));
                 return 0;
         }
+        if (json_get_uint64(state, "savedAt", &saved) > 0 && saved > now && saved < INT64_MAX)
+                back = (int64_t) (saved - now);
         if (json_get_object(state, "depots", &depots) > 0)
                 for (size_t i = 0; i < manager->n_depots; i++)
-                        load_depot(manager, depots, manager->depots[i]);
+                        load_depot(depots, back, manager->depots[i]);
         if (json_get_array(state, "packages", &packages) > 0)
                 JSON_ARRAY_FOREACH (package, packages) {
                         if (json_object_is_type(package, json_type_object))
-                                load_package(manager, package);
+                                load_package(manager, back, package);
                 }
         if (json_get_array(state, "budgets", &budgets) > 0)
                 JSON_ARRAY_FOREACH (budget, budgets) {
                         if (json_object_is_type(budget, json_type_object))
-                                load_budget(manager, budget);
+                                load_budget(manager, back, budget);
                 }
         return 0;
 }

@@ -172,6 +172,72 @@ static void test_far_future(void) {
         manager_free(manager);
 }
 
+/* As if the clock had been an hour ahead while all this was noted: what waits does not wait the longer. */
+static void note_with_clock_ahead(Manager *manager) {
+        Package *package = find_package(manager, "hashicorp/aws");
+        uint64_t now = clock_realtime_usec() + HOUR;
+        VersionStatus *status;
+        Budget *budget = budgets_get(manager->budgets, "api.github.com");
+
+        check(budget);
+        budget->used = true;
+        budget->limit = 60;
+        budget->reset_usec = now + HOUR / 2;
+        find_depot(manager, "timed")->last_poll_usec = now;
+        find_depot(manager, "timed")->next_poll_usec = now + HOUR / 2;
+        package->state = PACKAGE_FAILED;
+        package->attempts = 1;
+        package->next_try_usec = now + USEC_PER_MINUTE;
+        status = package_set_status(package, "5.0.0", VERSION_FAILED, "why");
+        status->attempts = 1;
+        status->next_try_usec = now + USEC_PER_MINUTE;
+        status = package_set_status(package, "6.0.0", VERSION_HELD, "too young");
+        status->next_try_usec = now + 10 * HOUR;
+}
+
+static void check_delays(const Manager *manager, uint64_t before_usec, uint64_t due_usec) {
+        Package *package = find_package(manager, "hashicorp/aws");
+        uint64_t now = clock_realtime_usec();
+
+        check(find_depot(manager, "timed")->next_poll_usec >= before_usec + HOUR / 2);
+        check(find_depot(manager, "timed")->next_poll_usec <= now + HOUR / 2);
+        check(package->next_try_usec >= before_usec + USEC_PER_MINUTE);
+        check(package->next_try_usec <= now + USEC_PER_MINUTE);
+        check(package_find_status(package, "5.0.0")->next_try_usec <= now + USEC_PER_MINUTE);
+        check_int(package_find_status(package, "6.0.0")->next_try_usec, due_usec);
+        check(budgets_get(manager->budgets, "api.github.com")->reset_usec <= now + HOUR / 2);
+}
+
+static void test_clock_set(void) {
+        static const char stamp[] = "\"savedAt\":";
+        Manager *manager = new_manager();
+        uint64_t before = clock_realtime_usec(), due;
+        _cleanup_free_ char *text = NULL, *later = NULL;
+        const char *at;
+
+        note_with_clock_ahead(manager);
+        due = package_find_status(find_package(manager, "hashicorp/aws"), "6.0.0")->next_try_usec;
+        text = manager_format_state(manager);
+        manager->clock_offset_usec += HOUR;
+        manager_check_clock(manager);
+        check_delays(manager, before, due);
+        /* Once. */
+        manager_check_clock(manager);
+        check_delays(manager, before, due);
+        manager_free(manager);
+
+        at = text ? strstr(text, stamp) : NULL;
+        check(at);
+        at += strlen(stamp);
+        before = clock_realtime_usec();
+        later = text_format("%.*s%llu%s", (int) (at - text), text, (unsigned long long) (before + HOUR),
+                at + strspn(at, "0123456789"));
+        write_state(later);
+        manager = new_manager();
+        check_delays(manager, before - USEC_PER_MINUTE, due);
+        manager_free(manager);
+}
+
 /* Whatever is not right is as if it were not there; the rest holds. */
 static void test_damaged(void) {
         static const char *const texts[] = {
@@ -208,7 +274,9 @@ static void test_damaged(void) {
                 "{\"packages\": [{\"name\": \"hashicorp/aws\", \"store\": \"fileSystem:%s\", "
                 "\"attempts\": 99999999999999, \"nextTry\": \"soon\", \"reason\": 5, \"versions\": {"
                 "\"1.0.0\": {\"attempts\": 18446744073709551615, \"reason\": \"why\"}, \"2.0.0\": null, "
-                "\"3.0.0\": {\"attempts\": \"x\"}, \"4.0.0\": [], \"5.0.0\": {\"nextTry\": -1}}}]}",
+                "\"3.0.0\": {\"attempts\": \"x\"}, \"4.0.0\": [], \"5.0.0\": {\"nextTry\": -1}, \"latest\": "
+                "{\"attempts\": 1}, "
+                "\"v1.1.0\": {\"attempts\": 1}, \"1.2\": {\"attempts\": 1}}}]}",
                 store);
         write_state(text);
         manager = new_manager();
@@ -276,6 +344,7 @@ int main(void) {
         test_round_trip();
         test_changed();
         test_far_future();
+        test_clock_set();
         test_damaged();
         test_interrupted_poll();
 
