@@ -1,5 +1,9 @@
 #include "manager/network-settings.h"
 
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -42,16 +46,60 @@ static int read_login(int credentials_fd, const char *name, Network *network) {
                      : string_assign(&network->proxy_login, login.data);
 }
 
-/* libcurl reads the key itself, for each handshake; here it is only seen to be there. */
-static int find_key(int credentials_fd, const char *name, Network *network) {
+static int read_certificate(const char *path, Secret *ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        return fd < 0 ? negative_errno() : fs_read_fd(fd, SECRET_SIZE_MAX, &ret->data, &ret->size);
+}
+
+/* libcurl reads both itself, for each handshake, and does not say which setting it was. `key` is empty when it is in the
+ * file of the certificate. */
+static int check_certificate(const char *path, const Secret *key, Network *network) {
+        _cleanup_(secret_clear) Secret certificate = {};
+        _cleanup_free_ char *message = NULL;
+        gnutls_certificate_credentials_t credentials;
+        gnutls_datum_t texts[2];
+        int r = read_certificate(path, &certificate);
+
+        if (r < 0) {
+                text_set(&message, "%s cannot be read: %s", path, strerror(-r));
+                return add_problem(network, "clientCertificate", r, message);
+        }
+        if (gnutls_certificate_allocate_credentials(&credentials) < 0)
+                return -ENOMEM;
+        texts[0] = (gnutls_datum_t) { (unsigned char *) certificate.data, (unsigned) certificate.size };
+        texts[1] = key->data ? (gnutls_datum_t) { (unsigned char *) key->data, (unsigned) key->size }
+                             : texts[0];
+        r = gnutls_certificate_set_x509_key_mem2(
+                credentials, &texts[0], &texts[1], GNUTLS_X509_FMT_PEM, NULL, 0);
+        gnutls_certificate_free_credentials(credentials);
+        if (r >= 0)
+                return 0;
+        if (r == GNUTLS_E_MEMORY_ERROR)
+                return -ENOMEM;
+        text_set(&message, "%s and its key cannot be used: %s", path, gnutls_strerror(r));
+        return add_problem(network, "clientCertificate", -EBADMSG, message);
+}
+
+static int read_certificate_settings(int credentials_fd, const Settings *settings, Network *network) {
+        const char *name = settings->client_key_credential;
         _cleanup_(secret_clear) Secret key = {};
         _cleanup_free_ char *message = NULL;
-        int r = secret_read(credentials_fd, name, &key, &message);
+        int r;
 
+        r = string_assign(&network->client_certificate, settings->client_certificate);
         if (r < 0)
-                return add_problem(network, "clientKeyCredential", r, message);
-        network->client_key = text_format("%s/%s", strempty(secure_getenv("CREDENTIALS_DIRECTORY")), name);
-        return network->client_key ? 0 : -ENOMEM;
+                return r;
+        if (name) {
+                r = secret_read(credentials_fd, name, &key, &message);
+                if (r < 0)
+                        return add_problem(network, "clientKeyCredential", r, message);
+                network->client_key =
+                        text_format("%s/%s", strempty(secure_getenv("CREDENTIALS_DIRECTORY")), name);
+                if (!network->client_key)
+                        return -ENOMEM;
+        }
+        return check_certificate(settings->client_certificate, &key, network);
 }
 
 static int read_network(const Settings *settings, Network *network) {
@@ -61,12 +109,10 @@ static int read_network(const Settings *settings, Network *network) {
         r = string_assign(&network->proxy, settings->proxy);
         if (r >= 0)
                 r = join_hosts(settings->no_proxy, &network->no_proxy);
-        if (r >= 0)
-                r = string_assign(&network->client_certificate, settings->client_certificate);
         if (r >= 0 && settings->proxy_credential)
                 r = read_login(credentials_fd, settings->proxy_credential, network);
-        if (r >= 0 && settings->client_key_credential)
-                r = find_key(credentials_fd, settings->client_key_credential, network);
+        if (r >= 0 && settings->client_certificate)
+                r = read_certificate_settings(credentials_fd, settings, network);
         return r;
 }
 

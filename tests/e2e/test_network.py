@@ -165,6 +165,32 @@ def test_client_certificate(one, upstream, front, tmp_path):
     assert one.packages()[PACKAGE]["state"] == "current"
 
 
+def test_a_client_certificate_that_cannot_be_used(one, upstream, tmp_path):
+    leaf = Authority("Clients").leaf(tmp_path / "client.pem", ["mirror"], client=True).read_text()
+    certificate, _, key = leaf.partition("-----BEGIN PRIVATE KEY-----")
+    (tmp_path / "certificate.pem").write_text(certificate)
+    one.write_credential("other", Authority("Other").leaf(tmp_path / "other.pem", ["x"], client=True).read_text())
+    one.start().settle()
+    cases = [
+        ({"clientCertificate": f"{tmp_path}/absent.pem"}, "absent.pem cannot be read: No such file or directory"),
+        ({"clientCertificate": str(tmp_path)}, "cannot be read: Is a directory"),
+        ({"clientCertificate": f"{tmp_path}/certificate.pem"}, "certificate.pem and its key cannot be used: "),
+        (
+            {"clientCertificate": f"{tmp_path}/certificate.pem", "clientKeyCredential": "other"},
+            "certificate.pem and its key cannot be used: The certificate and the given key do not match.",
+        ),
+    ]
+    upstream.reset()
+    for more, message in cases:
+        network(one, upstream, **more)
+        assert one.run("reload").returncode == 0
+        one.settle().run("sync", "--wait")
+        reason = one.packages()[PACKAGE]["reason"]
+        assert "network.clientCertificate: " in reason and message in reason
+    assert upstream.requests() == []
+    assert key not in everything_said(one)
+
+
 def test_documents_share_a_connection(daemon, upstream, front):
     names = [f"p{i}" for i in range(12)]
     upstream.replace(World([make(name, size=200_000) for name in names]))
