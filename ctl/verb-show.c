@@ -48,6 +48,7 @@ static const Detail package_details[] = {
 };
 
 static const Detail version_details[] = {
+        { "Store", "store", DETAIL_TEXT },
         { "State", "state", DETAIL_STATE },
         { "Reason", "reason", DETAIL_TEXT },
         { "Tries", "attempts", DETAIL_COUNT },
@@ -170,6 +171,25 @@ static void print_version(const Style *style, sd_json_variant *version) {
         }
 }
 
+/* A package stands once for each of its stores, each with versions of its own. */
+static int print_versions_of(const Style *style, sd_json_variant *package, sd_json_variant *versions) {
+        _cleanup_(table_freep) Table *table = NULL;
+        const char *store = field_string(package, "store");
+        sd_json_variant *version;
+        int r = fields_table_new(style, version_columns, &table);
+
+        if (r < 0)
+                return r;
+        FIELD_FOREACH(version, versions) {
+                if (streq(field_string(version, "store"), store))
+                        fields_table_add(table, style, version_columns, version);
+        }
+        if (table_n_rows(table) > 0)
+                return table_print(table, stdout);
+        (void) puts("No version is known yet.");
+        return 0;
+}
+
 static ExitStatus show(const Invocation *invocation, sd_json_variant *packages, sd_json_variant *versions) {
         const Style *style = &invocation->style;
         sd_json_variant *element;
@@ -185,18 +205,16 @@ static ExitStatus show(const Invocation *invocation, sd_json_variant *packages, 
                 return CTL_OK;
         }
         FIELD_FOREACH(element, packages) {
+                (void) fputs(blank, stdout);
+                blank = "\n";
                 print_text(style, field_string(element, "name"), COLOR_BOLD);
                 (void) putchar('\n');
                 print_details(style, package_details, element);
                 (void) putchar('\n');
+                r = print_versions_of(style, element, versions);
+                if (r < 0)
+                        return report_errno(r, "cannot show the versions");
         }
-        if (sd_json_variant_elements(versions) == 0) {
-                (void) puts("No version is known yet.");
-                return CTL_OK;
-        }
-        r = fields_table_print(style, version_columns, versions, stdout);
-        if (r < 0)
-                return report_errno(r, "cannot show the versions");
         return CTL_OK;
 }
 

@@ -274,6 +274,11 @@ ExitStatus verb_status(const Invocation *invocation) {
         ExitStatus exit_status;
         int r;
 
+        if (invocation->arguments[0] && invocation->depot) {
+                report("a depot is named twice, as an argument and with --depot; opendepotctl status "
+                       "--help");
+                return CTL_USAGE;
+        }
         exit_status = client_connect(invocation->socket, &client);
         if (exit_status == CTL_OK)
                 exit_status = ask(client, depot, &answer);

@@ -279,6 +279,7 @@ static int describe_version(const Package *package, const char *text, const Reco
                 r = describe_drift(known, &drift);
         if (r >= 0)
                 r = sd_json_buildo(&element, SD_JSON_BUILD_PAIR_STRING("package", package->name),
+                        SD_JSON_BUILD_PAIR_STRING("store", package->store_identity),
                         SD_JSON_BUILD_PAIR_STRING("version", text),
                         SD_JSON_BUILD_PAIR_STRING("state", version_state_to_string(state)),
                         PAIR_TEXT("reason", reason),

@@ -35,7 +35,14 @@ def counts(published=0, pending=0, held=0, failed=0):
 
 
 def version(package, number, state, **more):
-    return {"package": package, "version": number, "state": state, "attempts": 0, "artifacts": []} | more
+    return {
+        "package": package,
+        "store": "fileSystem:",
+        "version": number,
+        "state": state,
+        "attempts": 0,
+        "artifacts": [],
+    } | more
 
 
 def package(name, state, **more):
@@ -370,6 +377,7 @@ def test_version():
         ["list", "a/b"],
         ["list", "--wait"],
         ["status", "--force"],
+        ["status", "team", "--depot=other"],
         ["monitor", "--depot=x"],
         ["reload", "x"],
         ["plan", "a/b", "--versions"],

@@ -175,6 +175,14 @@ def test_the_same_package_in_two_stores(daemon, upstream, tmp_path):
     daemon.start().sync()
     assert sorted(check(daemon.store)["null"]) == ["1.0.0", "1.1.0"]
     assert sorted(check(tmp_path / "other")["null"]) == ["1.0.0"]
+    versions = daemon.call("ListVersions", package="hashicorp/null")["versions"]
+    assert sorted((version["store"], version["version"]) for version in versions) == sorted(
+        [(f"fileSystem:{daemon.store}", number) for number in ("1.0.0", "1.1.0")]
+        + [(f"fileSystem:{tmp_path / 'other'}", "1.0.0")]
+    )
+    shown = daemon.run("show", "hashicorp/null").stdout
+    tables = [part.split("VERSION", 1)[1] for part in shown.split("hashicorp/null\n")[1:]]
+    assert sorted(table.count("published") for table in tables) == [1, 2]
 
 
 # Sharing
