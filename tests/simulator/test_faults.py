@@ -266,6 +266,9 @@ def test_world_can_be_extended_and_replaced(upstream: Simulator) -> None:
             ProviderVersion("5.82.0", PLATFORM, 500_000, seed=1), ProviderVersion("5.83.0", PLATFORM, 5000, "script")])]))
         listed = [r["version"] for r in fetch(upstream, "hashicorp_api", "/v1/releases/terraform-provider-aws").json()]
         assert listed == ["5.83.0", "5.82.0"] and _good(upstream) != old
+        for tokens in (["one"], ["two", "one"]):
+            upstream.extend(World(tokens=tokens))
+        assert upstream.world().tokens == [*before.tokens, "one", "two"]
         upstream.replace(World())
         assert fetch(upstream, "hashicorp_api", "/v1/releases/terraform-provider-aws").status == 404
     finally:

@@ -224,7 +224,10 @@ class World:
         _require(len(set(repos)) == len(repos), "a module is listed twice")
 
     def extend(self, other: World) -> None:
-        """Adds what other describes; a version or tag of the same name is replaced in place, new ones come last."""
+        """Adds what other describes; a version or tag of the same name is replaced in place, new ones come last, and so
+        are tokens and Apps."""
+        self.tokens += [token for token in other.tokens if token not in self.tokens]
+        _merge(self.apps, other.apps, "id")
         for provider in other.providers:
             mine = next((p for p in self.providers
                          if (p.namespace, p.type) == (provider.namespace, provider.type)), None)
