@@ -15,6 +15,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from setting import TREE, run, settings, wait_for  # noqa: E402
 from simulator.client import Simulator  # noqa: E402
+from simulator.world import App, Installation, Module, Release, World  # noqa: E402
 
 UNIT = "opendepot.service"
 CONFIGURATION = pathlib.Path("/etc/opendepot")
@@ -370,6 +371,80 @@ def a_bad_setting_keeps_the_old_ones_on_reload_and_is_named_at_start():
     systemctl("stop", UNIT)
     path.write_text(good)
     systemctl("reset-failed", UNIT)
+    systemctl("start", UNIT)
+
+
+PRIVATE = "platform/terraform-aws-network/aws"
+DROP_IN = pathlib.Path(f"/etc/systemd/system/{UNIT}.d/github-app.conf")
+KEY = pathlib.Path("/root/private-key.pem")
+
+
+def restart_with(drop_in):
+    DROP_IN.write_text(f"[Service]\n{drop_in}\n")
+    systemctl("daemon-reload")
+    systemctl("restart", UNIT)
+
+
+def private_package():
+    return call("ListPackages", package=PRIVATE)["packages"][0]
+
+
+@test
+def a_missing_credential_is_told():
+    run("openssl", "genrsa", "-traditional", "-out", KEY, "2048")
+    KEY.chmod(0o600)
+    public = run("openssl", "rsa", "-in", KEY, "-pubout").stdout
+    app = App("123456", public, [Installation(42, "example-org")])
+    module = Module("example-org", "terraform-aws-network", [Release("v1.0.0")], private=True)
+    UPSTREAM.extend(World([], [module], apps=[app]))
+    path = CONFIGURATION / "opendepot.yaml"
+    described = json.loads(path.read_text())
+    described["upstream"]["github"]["app"] = {"id": "123456", "privateKeyCredential": "github-app"}
+    path.write_text(json.dumps(described))
+    entry = {"name": "terraform-aws-network", "provider": "aws", "repoOwner": "example-org"}
+    client = {"githubClientConfig": {"useAuthenticatedClient": True}}
+    write_depot("private", moduleConfigs=[entry | client])
+    # Nothing is handed over.
+    systemctl("restart", UNIT)
+    ctl("sync", "--wait", check=False)
+    package = private_package()
+    assert package["state"] == "failed" and "the service has no credential 'github-app'" in package["reason"], package
+    assert "no credential 'github-app'" in ctl("status").stdout
+    others = [p for p in call("ListPackages")["packages"] if p["name"] != PRIVATE]
+    assert others and all(p["state"] == "current" for p in others), others
+
+
+@test
+def a_credential_is_read_by_the_running_unit():
+    """As opendepot-scenarios(7) has it: encrypted, and as a file that belongs to root alone."""
+    encrypted = pathlib.Path("/etc/credstore.encrypted/github-app")
+    encrypted.parent.mkdir(mode=0o700, exist_ok=True)
+    run("systemd-creds", "encrypt", "--name=github-app", KEY, encrypted)
+    secret = KEY.read_text().splitlines()[1]
+    assert secret not in encrypted.read_text()
+    for drop_in in (f"LoadCredentialEncrypted=github-app:{encrypted}", f"LoadCredential=github-app:{KEY}"):
+        for path in (STORE / "modules/platform/terraform-aws-network").rglob("*"):
+            if path.is_file():
+                path.unlink()
+        since = cursor()
+        restart_with(drop_in)
+        ctl("sync", "--wait", "--force", PRIVATE)
+        package = private_package()
+        assert (package["state"], package["versions"]["published"]) == ("current", 1), (drop_in, package)
+        said = run("journalctl", f"--after-cursor={since}", "--output=json").stdout + ctl("status", "--json=short").stdout
+        environment = pathlib.Path(f"/proc/{show('MainPID')}/environ").read_bytes()
+        assert secret not in said and secret.encode() not in environment and b"CREDENTIALS_DIRECTORY=" in environment
+
+    # What systemd cannot hand over it says itself.
+    DROP_IN.write_text("[Service]\nLoadCredential=github-app:/nonexistent\n")
+    systemctl("daemon-reload")
+    systemctl("restart", UNIT, check=False)
+    assert show("ExecMainStatus") == "243", show("ExecMainStatus")
+    systemctl("stop", UNIT)
+    systemctl("reset-failed", UNIT)
+    DROP_IN.unlink()
+    (CONFIGURATION / "conf.d/private.yaml").unlink()
+    systemctl("daemon-reload")
     systemctl("start", UNIT)
 
 
