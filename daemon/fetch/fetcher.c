@@ -349,6 +349,15 @@ static void transfer_complete(Transfer *transfer, CURLcode code) {
         else
                 response_judge(
                         transfer->easy, code, transfer->error_buffer, &transfer->body, &response, &error);
+        /* libcurl does not say whose certificate it was, or where it stands. */
+        if (code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CONNECT_ERROR) {
+                char *explanation = network_explain_failure(&transfer->fetcher->network);
+
+                if (explanation) {
+                        free(error);
+                        error = explanation;
+                }
+        }
         /* libcurl knows the length of the answer, not that of the content of which it is a part. */
         if (response.result == FETCH_OK && transfer->size != UINT64_MAX &&
                 transfer->received != transfer->size) {

@@ -1,6 +1,7 @@
 #include "fetch/network.h"
 
 #include "base/secret.h"
+#include "base/text.h"
 
 /* How soon a new list of certificate authorities is noticed. */
 #define CA_CACHE_SEC 600L
@@ -85,4 +86,11 @@ int network_apply(const Network *network, CURL *easy, const char *ca_file, bool 
         if (network->client_key)
                 SET(CURLOPT_SSLKEY, network->client_key);
         return 0;
+}
+
+char *network_explain_failure(const Network *network) {
+        if (!network->client_certificate || access(network->client_certificate, R_OK) >= 0)
+                return NULL;
+        return text_format("network.clientCertificate: %s cannot be read: %s", network->client_certificate,
+                strerror(errno));
 }

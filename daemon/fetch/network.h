@@ -22,3 +22,7 @@ void network_clear(Network *network);
 /* Sets a handle up. `share`: as a stream of a connection that others use too, where the server has that; else it gets a
  * connection of its own while it runs. Returns 0 or -EINVAL. */
 int network_apply(const Network *network, CURL *easy, const char *ca_file, bool share);
+
+/* Why no handshake can succeed that was possible when the network was set up: the file of the certificate is gone. NULL: it is
+ * not, or memory is. */
+char *network_explain_failure(const Network *network);

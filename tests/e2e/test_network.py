@@ -138,7 +138,9 @@ def test_client_certificate(one, upstream, front, tmp_path):
     certificate, _, key = pem.partition("-----BEGIN PRIVATE KEY-----")
     (tmp_path / "certificate.pem").write_text(certificate)
     key = "-----BEGIN PRIVATE KEY-----" + key
-    upstreams, requests = front(f"ssl_verify_client on; ssl_client_certificate {tmp_path}/clients.pem;")
+    upstreams, requests = front(
+        f"ssl_verify_client on; ssl_client_certificate {tmp_path}/clients.pem; keepalive_timeout 0;"
+    )
 
     network(one, upstream, upstreams)
     one.start().settle()
@@ -163,6 +165,12 @@ def test_client_certificate(one, upstream, front, tmp_path):
     assert one.run("reload").returncode == 0
     one.settle().sync()
     assert one.packages()[PACKAGE]["state"] == "current"
+
+    # Should it be gone later, that is said at the next handshake.
+    (tmp_path / "client.pem").unlink()
+    one.run("sync", "--wait")
+    reason = one.packages()[PACKAGE]["reason"]
+    assert f"network.clientCertificate: {tmp_path}/client.pem cannot be read: No such file or directory" in reason
 
 
 def test_a_client_certificate_that_cannot_be_used(one, upstream, tmp_path):
