@@ -168,7 +168,7 @@ static int builder_attach(Builder *builder, YamlNode *node, size_t weight, const
         builder->n_nodes += weight;
         if (builder->n_nodes > YAML_NODES_MAX)
                 return builder_refuse(builder, line, column,
-                        "the document has more than 200000 values, those behind aliases counted each time");
+                        "the document has more than 300000 values, those behind aliases counted each time");
 
         if (builder->depth == 0) {
                 builder->document->root = node;

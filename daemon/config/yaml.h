@@ -13,7 +13,7 @@
 
 #define YAML_FILE_SIZE_MAX (4 * MIB)
 #define YAML_DEPTH_MAX 32
-#define YAML_NODES_MAX 200000
+#define YAML_NODES_MAX 300000
 #define YAML_SCALAR_SIZE_MAX (256 * KIB) /* as large as the annotations of an object may be in Kubernetes */
 #define YAML_ANCHORS_MAX 1000
 #define YAML_DOCUMENTS_MAX 1000

@@ -487,7 +487,7 @@ static void test_hostile_documents(void) {
         Buffer buffer = {};
 
         check_document(bomb,
-                "10:10: the document has more than 200000 values, those behind aliases counted each time\n");
+                "10:13: the document has more than 300000 values, those behind aliases counted each time\n");
         check_document(HEAD "  global: &g {moduleConfig: *g}\n",
                 "5:29: the alias '*g' stands within its own anchor\n");
         check_document(HEAD

@@ -199,12 +199,45 @@ static void test_list(void) {
                 "etc/conf.d/d.yaml:3:22: 'apiVersion' must be 'opendepot.defdev.io/v1alpha1', not 'v1'\n");
 }
 
+/* A cluster says each version of a provider twice, and again for each platform in the status: megabytes. */
+static void test_large_list(void) {
+        _cleanup_(config_freep) Config *config = NULL;
+        Buffer buffer = {};
+
+        check_int(buffer_append_format(&buffer, "apiVersion: v1\nkind: List\nitems:\n"), 0);
+        for (unsigned i = 0; i < 12; i++) {
+                check_int(
+                        buffer_append_format(&buffer,
+                                "- apiVersion: opendepot.defdev.io/v1alpha1\n  kind: Provider\n"
+                                "  metadata: {name: p%u, uid: u}\n"
+                                "  spec:\n    providerConfig: {operatingSystems: [linux]}\n    versions:\n",
+                                i),
+                        0);
+                for (unsigned j = 0; j < 700; j++)
+                        check_int(buffer_append_format(&buffer, "    - version: 5.%u.0\n", j), 0);
+                check_int(buffer_append_format(&buffer, "  status:\n    providerVersionRefs:\n"), 0);
+                for (unsigned j = 0; j < 1400; j++)
+                        check_int(buffer_append_format(&buffer,
+                                          "      5.%u.0-linux-%u:\n        architecture: arm64\n"
+                                          "        name: p%u-5-%u-0-linux-arm64\n"
+                                          "        operatingSystem: linux\n        version: 5.%u.0\n",
+                                          j / 2, j % 2, i, j / 2, j / 2),
+                                0);
+        }
+        check(buffer.size > 2 * MIB);
+        config = load_text(buffer.data, "");
+        check_int(config->n_depots, 12);
+        check_int(config->depots[11]->entries[0].n_versions, 700);
+        buffer_clear(&buffer);
+}
+
 int main(void) {
         directory_make();
         test_module();
         test_provider();
         test_problems();
         test_list();
+        test_large_list();
         directory_remove();
         return EXIT_SUCCESS;
 }

@@ -235,7 +235,7 @@ static void check_repeated(
 static void test_limits(void) {
         static const char depth[] = "lists and mappings are nested deeper than 32 levels";
         static const char nodes[] =
-                "the document has more than 200000 values, those behind aliases counted each time";
+                "the document has more than 300000 values, those behind aliases counted each time";
         _cleanup_free_ char *expected = NULL;
 
         check_repeated("", "[", 32, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "");
@@ -257,12 +257,12 @@ static void test_limits(void) {
         check_problems(
                 "a: &a [[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]\nb: [[[[[[[[[[[ *a ]]]]]]]]]]]\n", "");
 
-        check_repeated("- x\n", "- x\n", 199998, "", "");
-        text_set(&expected, "0:200000:3: %s\n", nodes);
-        check_repeated("- x\n", "- x\n", 199999, "", expected);
+        check_repeated("- x\n", "- x\n", 299998, "", "");
+        text_set(&expected, "0:300000:3: %s\n", nodes);
+        check_repeated("- x\n", "- x\n", 299999, "", expected);
 
         /* The bomb of nine lines: with aliases expanded, ten times as much on each. */
-        text_set(&expected, "0:6:8: %s\n", nodes);
+        text_set(&expected, "0:6:11: %s\n", nodes);
         check_problems("a: &a [x,x,x,x,x,x,x,x,x,x]\n"
                        "b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
                        "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
