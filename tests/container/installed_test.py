@@ -456,6 +456,8 @@ def nothing_was_denied_or_leaked():
     assert not watchdog, watchdog
     failed = systemctl("list-units", "--failed", "--plain", "--no-legend")
     assert failed == "", failed
+    # The clock is watched.
+    assert not [entry for entry in journal() if "Changes of the clock" in entry["MESSAGE"]]
 
 
 def main():
