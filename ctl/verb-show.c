@@ -58,6 +58,7 @@ static const Detail version_details[] = {
         { "Commit", "commit", DETAIL_TEXT },
         { "Signing key", "key", DETAIL_TEXT },
         { "Key expired", "keyExpired", DETAIL_FLAG },
+        { "Protocols", "protocols", DETAIL_LIST },
         { "Withdrawn", "withdrawn", DETAIL_TEXT },
         { "Scan", "scan", DETAIL_TEXT },
         {},

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 
+#include "base/list.h"
 #include "base/text.h"
 
 /* Parses one document; text may follow it when `ret_end` is given. NULL and an error if it is malformed. */
@@ -194,4 +195,21 @@ char *json_format(json_object *object, bool pretty) {
         memcpy(copy, text, length);
         memcpy(copy + length, "\n", 2);
         return copy;
+}
+
+int json_set_strings(json_object *object, const char *key, char *const *strings) {
+        _cleanup_(json_unrefp) json_object *array = NULL;
+        int r;
+
+        if (!strings || !*strings)
+                return 0;
+        array = json_object_new_array_ext((int) strings_length(strings));
+        if (!array)
+                return -ENOMEM;
+        for (; *strings; strings++) {
+                r = json_append(array, json_object_new_string(*strings));
+                if (r < 0)
+                        return r;
+        }
+        return json_set(object, key, TAKE_PTR(array));
 }

@@ -32,6 +32,8 @@ int json_get_object(json_object *object, const char *key, json_object **ret);
 int json_set(json_object *object, const char *key, json_object *value);
 int json_set_string(json_object *object, const char *key, const char *value); /* NULL: no member */
 int json_set_uint64(json_object *object, const char *key, uint64_t value);
+/* An array of strings (base/list.h); leaves out one without elements. */
+int json_set_strings(json_object *object, const char *key, char *const *strings);
 int json_set_bool(json_object *object, const char *key, bool value);
 int json_append(json_object *array, json_object *value);
 

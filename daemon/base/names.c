@@ -75,3 +75,16 @@ bool hostname_is_valid(const char *hostname) {
                 return false;
         return hostname[length] == '\0' || port_is_valid(hostname + length + 1);
 }
+
+bool key_namespace_is_valid(const char *text) {
+        char hostname[HOST_LENGTH_MAX + sizeof(":65535")];
+        size_t length = strcspn(text, "/");
+
+        if (text[length] == '\0')
+                return name_is_valid(text);
+        if (length >= sizeof(hostname))
+                return false;
+        memcpy(hostname, text, length);
+        hostname[length] = '\0';
+        return hostname_is_valid(hostname) && name_is_valid(text + length + 1);
+}

@@ -12,3 +12,5 @@ bool name_is_valid(const char *name);
 bool tag_is_valid(const char *tag);
 /* host or host:port, lower case. */
 bool hostname_is_valid(const char *hostname);
+/* A provider namespace, or one of a registry that is not the public one: "NAMESPACE", "HOST/NAMESPACE". */
+bool key_namespace_is_valid(const char *text);

@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "model/place.h"
 #include "model/record-private.h"
+#include "model/release.h"
 
 #define RECORD_FORMAT 1
 #define RECORD_VERSIONS_MAX 10000
@@ -17,7 +18,7 @@
 
 static char *const record_members[] = { "format", "kind", "package", "source", "versions", "pruned", NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
-        "proofMissing", "scan", "artifacts", "withdrawn", "drift", "upstream", NULL };
+        "proofMissing", "scan", "artifacts", "withdrawn", "drift", "upstream", "protocols", NULL };
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
 static char *const artifact_members[] = { "file", "size", "sha256", "h1", NULL };
 
@@ -66,6 +67,7 @@ RecordVersion *record_version_free(RecordVersion *version) {
         free(version->key_fingerprint);
         free(version->subkey_fingerprint);
         free(version->scan);
+        strings_free(version->protocols);
         record_upstream_clear(version);
         for (size_t i = 0; i < version->n_artifacts; i++)
                 artifact_clear(&version->artifacts[i]);
@@ -218,6 +220,14 @@ int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact
         return 0;
 }
 
+static int replace_strings(char ***strings, char *const *by) {
+        *strings = strings_free(*strings);
+        for (; by && *by; by++)
+                if (strings_append(strings, *by) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
 static int copy_artifact(RecordVersion *version, const RecordArtifact *artifact) {
         RecordArtifact copy = *artifact;
 
@@ -248,7 +258,8 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
                 string_assign(&copy->commit, version->commit) < 0 ||
                 string_assign(&copy->key_fingerprint, version->key_fingerprint) < 0 ||
                 string_assign(&copy->subkey_fingerprint, version->subkey_fingerprint) < 0 ||
-                string_assign(&copy->scan, version->scan) < 0)
+                string_assign(&copy->scan, version->scan) < 0 ||
+                replace_strings(&copy->protocols, version->protocols) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < version->n_artifacts; i++) {
                 r = copy_artifact(copy, &version->artifacts[i]);
@@ -285,7 +296,8 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
                 string_assign(&joined->commit, brought->commit) < 0 ||
                 string_assign(&joined->key_fingerprint, brought->key_fingerprint) < 0 ||
                 string_assign(&joined->subkey_fingerprint, brought->subkey_fingerprint) < 0 ||
-                string_assign(&joined->scan, brought->scan) < 0)
+                string_assign(&joined->scan, brought->scan) < 0 ||
+                (brought->protocols && replace_strings(&joined->protocols, brought->protocols) < 0))
                 return -ENOMEM;
         for (size_t i = 0; i < brought->n_artifacts; i++) {
                 r = copy_artifact(joined, &brought->artifacts[i]);
@@ -333,12 +345,20 @@ static bool h1_is_valid(const char *h1) {
                strspn(digest, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 43;
 }
 
-/* "<namespace>/<type>" or "<namespace>/<name>/<system>". */
+/* "<namespace>/<type>", "<host>/<namespace>/<type>" or "<namespace>/<name>/<system>". */
 static bool package_is_valid(PackageKind kind, const char *package) {
         size_t n_separators = 0;
 
         for (const char *c = package; *c; c++)
                 n_separators += *c == '/';
+        if (kind == PACKAGE_PROVIDER && n_separators == 2) {
+                _cleanup_free_ char *host = strndup(package, strcspn(package, "/"));
+
+                if (!host || !hostname_is_valid(host))
+                        return false;
+                package += strlen(host) + 1;
+                n_separators--;
+        }
         return n_separators == (kind == PACKAGE_MODULE ? 2 : 1) && !strchr(package, '~') &&
                tag_is_valid(package);
 }
@@ -510,6 +530,9 @@ static int parse_version(const Place *place, PackageKind kind, RecordVersion **r
                 r = place_bool(place, "proofMissing", PLACE_OPTIONAL, &version->proof_missing);
         if (r >= 0)
                 r = place_copy(place, "scan", PLACE_OPTIONAL, NULL, NULL, &version->scan);
+        if (r >= 0)
+                r = place_strings(place, "protocols", RELEASE_PROTOCOLS_MAX, PLACE_OPTIONAL,
+                        protocol_is_valid, "a version of the plugin protocol", &version->protocols);
         if (r >= 0)
                 r = keep_unknown(place->value, version_members, &version->unknown);
         if (r >= 0)
@@ -716,6 +739,8 @@ static int format_version(json_object *versions, const RecordVersion *version) {
                 r = json_set_bool(object, "proofMissing", true);
         if (r >= 0)
                 r = json_set_string(object, "scan", version->scan);
+        if (r >= 0)
+                r = json_set_strings(object, "protocols", version->protocols);
         if (r >= 0)
                 r = format_artifacts(object, version);
         if (r >= 0)

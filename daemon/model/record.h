@@ -8,6 +8,7 @@
  *                                      "sha256": "…", "h1": "h1:…"}}}}}
  *
  * A version whose SHA256SUMS, signature or keys the store has lost has "proofMissing": true until they are there again.
+ * What upstream told of the plugin protocols of a provider: "protocols": ["5.0"].
  * A module has "commit" beside "tag", no "signature", and its one artifact under "module". 
  *
  * What upstream has said since: "withdrawn": {"message": "…", "hidden": true} (hidden: held because of it), and "drift":
@@ -96,6 +97,7 @@ typedef struct RecordVersion {
         size_t n_drift;
         RecordRelease upstream;
 
+        char **protocols;          /* versions of the plugin protocol, "5.0"; NULL: upstream did not tell */
         char *scan;                /* summary, "not scanned" */
         RecordArtifact *artifacts; /* sorted by platform */
         size_t n_artifacts;

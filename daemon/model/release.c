@@ -172,23 +172,6 @@ const Release *release_list_find(const ReleaseList *list, const Version *version
                 version, list->releases, list->n_releases, sizeof(Release), compare_version_and_release);
 }
 
-static int strings_to_json(json_object *object, const char *key, char *const *strings) {
-        _cleanup_(json_unrefp) json_object *array = NULL;
-        int r;
-
-        if (!strings || !*strings)
-                return 0;
-        array = json_object_new_array_ext((int) strings_length(strings));
-        if (!array)
-                return -ENOMEM;
-        for (; *strings; strings++) {
-                r = json_append(array, json_object_new_string(*strings));
-                if (r < 0)
-                        return r;
-        }
-        return json_set(object, key, TAKE_PTR(array));
-}
-
 /* One string for all platforms: hundreds of releases have a dozen each, and every JSON value costs more than its text. */
 static int platforms_to_json(json_object *object, char *const *platforms) {
         _cleanup_free_ char *joined = NULL;
@@ -232,9 +215,9 @@ static int release_to_json(const Release *release, json_object **ret) {
         if (r >= 0)
                 r = json_set_string(object, "shasums", release->shasums_file);
         if (r >= 0)
-                r = strings_to_json(object, "signatures", release->signature_files);
+                r = json_set_strings(object, "signatures", release->signature_files);
         if (r >= 0)
-                r = strings_to_json(object, "protocols", release->protocols);
+                r = json_set_strings(object, "protocols", release->protocols);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(object);

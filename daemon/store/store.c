@@ -26,6 +26,7 @@ Store *store_free(Store *store) {
         return store ? store->backend->free(store) : NULL;
 }
 
+/* A directory may be named after a host with its port. */
 static bool key_is_valid(const char *key) {
         _cleanup_free_ char *copy = strdup(key);
         char *state = NULL;
@@ -34,7 +35,7 @@ static bool key_is_valid(const char *key) {
                 strstr(key, "//"))
                 return false;
         for (char *name = strtok_r(copy, "/", &state); name; name = strtok_r(NULL, "/", &state))
-                if (!name_is_valid(name))
+                if (!name_is_valid(name) && !hostname_is_valid(name))
                         return false;
         return true;
 }

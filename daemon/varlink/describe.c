@@ -289,6 +289,8 @@ static int describe_version(const Package *package, const char *text, const Reco
                         PAIR_TEXT("commit", known->commit), PAIR_TEXT("key", known->key_fingerprint),
                         SD_JSON_BUILD_PAIR_CONDITION(!!known->key_fingerprint, "keyExpired",
                                 SD_JSON_BUILD_BOOLEAN(known->key_expired)),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                !!known->protocols, "protocols", SD_JSON_BUILD_STRV(known->protocols)),
                         SD_JSON_BUILD_PAIR_CONDITION(known->withdrawn, "withdrawn",
                                 SD_JSON_BUILD_STRING(known->withdrawn_message ? known->withdrawn_message
                                                                               : "upstream gives no reason")),

@@ -183,6 +183,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Version, SD_VARLINK_DEFINE_FIELD(package, S
         SD_VARLINK_DEFINE_FIELD(key, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("The signature is good, its key has expired since"),
         SD_VARLINK_DEFINE_FIELD(keyExpired, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Versions of the plugin protocol, where upstream tells"),
+        SD_VARLINK_DEFINE_FIELD(protocols, SD_VARLINK_STRING, SD_VARLINK_ARRAY | SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("Upstream has withdrawn it, for this reason"),
         SD_VARLINK_DEFINE_FIELD(withdrawn, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("How upstream differs from what is published"),

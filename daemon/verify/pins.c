@@ -300,7 +300,7 @@ static int parse_pin(Pins *pins, json_object *object, const char **ret_error) {
                 json_get_bool(object, "awaited", &awaited) <= 0)
                 return -EBADMSG;
         state = pin_state_from_string(state_name);
-        if (!name_is_valid(provider_namespace) || !fingerprint_is_valid(fingerprint) || state < 0 ||
+        if (!key_namespace_is_valid(provider_namespace) || !fingerprint_is_valid(fingerprint) || state < 0 ||
                 !text_is_valid(source) || !text_is_valid(user))
                 return -EBADMSG;
         *ret_error = "a pin that stands there twice, or too many";

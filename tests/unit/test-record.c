@@ -496,7 +496,8 @@ static void test_refused_head(void) {
         check_refused("{\"format\": 1, \"kind\": \"module\"}", "package: missing");
         check_refused(DOCUMENT("module", "a/b", ""), "package: \"a/b\" is not the name of a package");
         check_refused(DOCUMENT("module", "a/../b", ""), "package: \"a/../b\" is not the name of a package");
-        check_refused(DOCUMENT("provider", "a/b/c", ""), "package: \"a/b/c\" is not the name of a package");
+        check_refused(
+                DOCUMENT("provider", "a/b/c/d", ""), "package: \"a/b/c/d\" is not the name of a package");
         check_refused(DOCUMENT("provider", "a/", ""), "package: \"a/\" is not the name of a package");
         check_refused(DOCUMENT("provider", "a/b\\n", ""), "package: \"a/b?\" is not the name of a package");
         check_refused(

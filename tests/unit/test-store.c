@@ -149,6 +149,7 @@ static void test_keys(void) {
         char *longest = malloc(STORE_KEY_MAX + 2);
 
         check(longest);
+        check_int(get("providers/depot.example:8443/a/b", 1), -ENOENT);
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 forget();
                 check_int(store_get(store, bad[i], 1, on_got, &n_done), -EINVAL);
