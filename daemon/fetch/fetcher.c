@@ -282,11 +282,13 @@ static void transfer_finish(Transfer *transfer, FetchResponse *response) {
         void (*on_done)(const FetchResponse *, void *) = transfer->on_done;
         void *userdata = transfer->userdata;
         Buffer body = transfer->body;
-        _cleanup_free_ char *etag = NULL, *link = NULL;
+        _cleanup_free_ char *etag = NULL, *link = NULL, *url = NULL;
 
         /* The headers belong to the handle, which goes before the callback may start something new. */
         (void) string_assign(&etag, response->etag);
         (void) string_assign(&link, response->link);
+        (void) string_assign(&url, response->url ? response->url : transfer->url);
+        response->url = strempty(url);
         response->etag = etag;
         response->link = link;
         transfer->body = (Buffer) {};

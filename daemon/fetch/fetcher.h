@@ -34,6 +34,7 @@ typedef struct FetchResponse {
         FetchResult result;
         long status;       /* of HTTP; 0: no answer */
         const char *error; /* for people, "HTTP 503 from …", NULL when FETCH_OK or FETCH_NOT_MODIFIED */
+        const char *url;   /* of the answer, behind all redirects */
         const char *etag;  /* NULL: none */
         const char *link;  /* Link header, NULL: none */
         uint64_t not_before_usec; /* realtime; 0: nothing known */

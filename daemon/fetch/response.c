@@ -182,6 +182,7 @@ void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buf
         const char *url = strempty(shown);
         long status = response_status(easy);
 
+        (void) curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &response->url);
         response->date_usec = response_date(easy);
         response->etag = get_header(easy, "ETag");
         response->link = get_header(easy, "Link");

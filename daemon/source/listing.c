@@ -3,9 +3,7 @@
 #include "base/list.h"
 #include "source/github.h"
 #include "source/hashicorp.h"
-
-#define ACCEPT_GITHUB "application/vnd.github+json"
-#define ACCEPT_HASHICORP "application/vnd+hashicorp.releases-api.v1+json"
+#include "source/registry.h"
 
 struct Listing {
         Fetcher *fetcher;
@@ -38,13 +36,16 @@ void source_clear(Source *source) {
         free(source->tag_prefix);
         free(source->subdirectory);
         free(source->product);
+        free(source->provider_namespace);
+        free(source->type);
         *source = (Source) {};
 }
 
 char *source_name(const Source *source) {
         char *name = NULL;
 
-        if (source->kind == SOURCE_GITHUB)
+        switch (source->kind) {
+        case SOURCE_GITHUB:
                 text_set(&name, "github:%s%s%s/%s%s%s%s%s%s", strempty(source->host),
                         source->host ? "/" : "", source->owner, source->repository,
                         source->subdirectory ? "//" : "", strempty(source->subdirectory),
@@ -52,16 +53,26 @@ char *source_name(const Source *source) {
                         : source->tag_prefix ? "?releases"
                                              : "",
                         source->tag_prefix ? "=" : "", strempty(source->tag_prefix));
-        else
+                break;
+        case SOURCE_HASHICORP:
                 text_set(&name, "hashicorp:%s", source->product);
+                break;
+        default:
+                text_set(&name, "registry:%s/%s/%s", source->host, source->provider_namespace, source->type);
+        }
         return name;
 }
 
 char *listing_first_url(const Source *source, const char *api_url) {
-        if (source->kind == SOURCE_HASHICORP)
+        switch (source->kind) {
+        case SOURCE_GITHUB:
+                return (source->tags ? github_tags_url : github_releases_url)(
+                        api_url, source->owner, source->repository);
+        case SOURCE_HASHICORP:
                 return hashicorp_releases_url(api_url, source->product, NULL);
-        return (source->tags ? github_tags_url : github_releases_url)(
-                api_url, source->owner, source->repository);
+        default:
+                return registry_versions_url(api_url, source->provider_namespace, source->type);
+        }
 }
 
 static Listing *listing_free(Listing *listing) {
@@ -187,7 +198,9 @@ static int parse_page(Listing *listing, const FetchResponse *response, ListingPa
                         if (r == -EBADMSG)
                                 text_set(ret_error, "malformed Link header");
                 }
-        } else {
+        } else if (listing->kind == SOURCE_REGISTRY)
+                r = registry_parse_versions(data, response->body->size, &page->releases, ret_error);
+        else {
                 r = hashicorp_parse_releases(
                         data, response->body->size, listing->product, &page->releases, &after, ret_error);
                 if (r >= 0 && after) {
@@ -225,6 +238,19 @@ static bool listing_credential_is_refused(Listing *listing) {
         return true;
 }
 
+/* Returns true when the listing has ended with a message that says more than the status. */
+static bool listing_lacks_token(Listing *listing) {
+        _cleanup_free_ char *message = NULL;
+
+        if (listing->kind != SOURCE_REGISTRY || listing->access)
+                return false;
+        text_set(&message,
+                "%s: HTTP 401: the registry wants a token, see upstream.registries in opendepot.yaml",
+                listing->url);
+        listing_fail(listing, FETCH_REFUSED, message);
+        return true;
+}
+
 static void on_page(const FetchResponse *response, void *userdata) {
         Listing *listing = userdata;
         _cleanup_free_ char *error = NULL, *message = NULL, *key = NULL;
@@ -232,7 +258,8 @@ static void on_page(const FetchResponse *response, void *userdata) {
         int r;
 
         listing->transfer = NULL;
-        if (response->status == 401 && listing_credential_is_refused(listing))
+        if (response->status == 401 &&
+                (listing_credential_is_refused(listing) || listing_lacks_token(listing)))
                 return;
         if (response->result == FETCH_NOT_MODIFIED && listing->known) {
                 listing_add_page(listing, TAKE_PTR(listing->known));
@@ -263,10 +290,16 @@ static void on_page(const FetchResponse *response, void *userdata) {
 }
 
 static int listing_fetch(Listing *listing, const AccessAnswer *answer) {
+        static const char *const accepted[_SOURCE_KIND_MAX] = {
+                [SOURCE_GITHUB] = "application/vnd.github+json",
+                [SOURCE_HASHICORP] = "application/vnd+hashicorp.releases-api.v1+json",
+                [SOURCE_REGISTRY] = "application/json",
+        };
+
         return fetcher_start(listing->fetcher,
                 &(FetchRequest) {
                         .url = listing->url,
-                        .accept = listing->kind == SOURCE_GITHUB ? ACCEPT_GITHUB : ACCEPT_HASHICORP,
+                        .accept = accepted[listing->kind],
                         .etag = listing->known ? listing->known->etag : NULL,
                         .size_max = listing->page_size_max,
                         .serial = listing->kind == SOURCE_GITHUB, /* GitHub asks for it */

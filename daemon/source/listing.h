@@ -12,6 +12,7 @@ typedef struct Listing Listing;
 typedef enum SourceKind {
         SOURCE_GITHUB,    /* releases of a repository */
         SOURCE_HASHICORP, /* HashiCorp Releases API */
+        SOURCE_REGISTRY,  /* provider registry protocol */
         _SOURCE_KIND_MAX,
 } SourceKind;
 
@@ -21,13 +22,15 @@ typedef struct Source {
         bool tags;                /* GitHub: its tags instead of its releases */
         char *tag_prefix;         /* GitHub; NULL: none */
         char *subdirectory;       /* GitHub: what of it is the module; NULL: all */
-        char *host;               /* GitHub: of its web address, when it is not the common one; else NULL */
         char *product;            /* HashiCorp: "terraform-provider-aws" */
+        char *host; /* GitHub: of its web address, when it is not the common one, else NULL; registry: its own */
+        char *provider_namespace, *type; /* registry: "DataDog", "datadog" */
 } Source;
 
 void source_clear(Source *source);
 /* As people read it and the record keeps it: "github:owner/repository", "github:host/owner/repository",
- * "github:owner/repository//subdirectory?tags=prefix", "hashicorp:terraform-provider-aws". */
+ * "github:owner/repository//subdirectory?tags=prefix", "hashicorp:terraform-provider-aws",
+ * "registry:registry.terraform.io/DataDog/datadog". */
 char *source_name(const Source *source);
 
 /* Of the page that a listing begins with, to be freed; NULL when out of memory. */
@@ -45,7 +48,7 @@ typedef void (*ListingDone)(ListingResult *result, void *userdata);
 
 typedef struct ListingRequest {
         const Source *source; /* copied */
-        const char *api_url;  /* base URL of the source's API */
+        const char *api_url;  /* base URL of the source's API; of a registry what services_get() gave */
         Access *access;       /* GitHub: the credential, borrowed; NULL: none */
         uint64_t page_size_max;
         bool use_reserve;   /* of the credential's budget */

@@ -57,6 +57,27 @@ int registry_resolve_url(const char *url, const char *reference, char **ret) {
         return r;
 }
 
+static bool url_parts_are_equal(CURLU *a, CURLU *b, CURLUPart part) {
+        char *of_a = NULL, *of_b = NULL;
+        bool equal = curl_url_get(a, part, &of_a, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                     curl_url_get(b, part, &of_b, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                     strcasecmp(of_a, of_b) == 0;
+
+        curl_free(of_a);
+        curl_free(of_b);
+        return equal;
+}
+
+bool registry_url_is_same_host(const char *a, const char *b) {
+        _cleanup_(curl_url_cleanupp) CURLU *of_a = curl_url(), *of_b = curl_url();
+
+        return of_a && of_b && curl_url_set(of_a, CURLUPART_URL, a, 0) == CURLUE_OK &&
+               curl_url_set(of_b, CURLUPART_URL, b, 0) == CURLUE_OK &&
+               url_parts_are_equal(of_a, of_b, CURLUPART_SCHEME) &&
+               url_parts_are_equal(of_a, of_b, CURLUPART_HOST) &&
+               url_parts_are_equal(of_a, of_b, CURLUPART_PORT);
+}
+
 char *registry_discovery_url(const char *base_url) {
         return url_join(base_url, "/.well-known/terraform.json");
 }
@@ -216,12 +237,12 @@ void registry_package_clear(RegistryPackage *package) {
         *package = (RegistryPackage) {};
 }
 
-static int parse_url(const Place *place, const char *key, const char *url, char **ret) {
+static int parse_url(const Place *place, const char *key, PlaceNeed need, const char *url, char **ret) {
         const char *reference;
         int r;
 
-        r = place_string(place, key, PLACE_REQUIRED, &reference);
-        if (r < 0)
+        r = place_string(place, key, need, &reference);
+        if (r <= 0 || (need == PLACE_OPTIONAL && isempty(reference)))
                 return r;
         r = registry_resolve_url(url, reference, ret);
         return r == -EINVAL ? place_refuse_text(place, key, reference, "is not a URL that may be followed")
@@ -278,11 +299,11 @@ static int parse_package(
                 r = place_copy(
                         place, "filename", PLACE_REQUIRED, name_is_valid, "a file name", &package->file);
         if (r >= 0)
-                r = parse_url(place, "download_url", url, &package->url);
+                r = parse_url(place, "download_url", PLACE_REQUIRED, url, &package->url);
         if (r >= 0)
-                r = parse_url(place, "shasums_url", url, &package->shasums_url);
+                r = parse_url(place, "shasums_url", PLACE_REQUIRED, url, &package->shasums_url);
         if (r >= 0)
-                r = parse_url(place, "shasums_signature_url", url, &package->signature_url);
+                r = parse_url(place, "shasums_signature_url", PLACE_OPTIONAL, url, &package->signature_url);
         if (r >= 0)
                 r = place_string(place, "shasum", PLACE_REQUIRED, &sha256);
         if (r < 0)

@@ -11,6 +11,9 @@
  * user information, and https only from https; the fragment is dropped. Returns 0, -EINVAL or -ENOMEM. */
 int registry_resolve_url(const char *url, const char *reference, char **ret);
 
+/* The two URLs name the same scheme, host and port: what may be sent to one may be sent to the other. */
+bool registry_url_is_same_host(const char *a, const char *b);
+
 /* "<base>/.well-known/terraform.json" */
 char *registry_discovery_url(const char *base_url);
 /* "<providers><namespace>/<type>/versions"; `providers_url` is what registry_parse_discovery() gave. */
@@ -29,7 +32,8 @@ int registry_parse_versions(const char *data, size_t size, ReleaseList **ret, ch
 
 typedef struct RegistryPackage {
         char *file; /* name of the zip */
-        char *url, *shasums_url, *signature_url;
+        char *url, *shasums_url;
+        char *signature_url; /* NULL: the registry names none */
         char sha256[65];
         char **keys; /* armored texts; NULL: none */
 } RegistryPackage;

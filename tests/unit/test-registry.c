@@ -1,6 +1,7 @@
 #include "source/registry.h"
 
 #include "base/list.h"
+#include "base/text.h"
 #include "fixtures.h"
 
 #define URL "https://registry.example/v1/providers/hashicorp/random/2.0.0/download/linux/amd64"
@@ -26,6 +27,16 @@ static void test_resolve(void) {
         check_resolved("https://a.example/x", "https://user:secret@b.example/", NULL);
         check_resolved("https://a.example/x", "https://user@b.example/", NULL);
         check_resolved("https://a.example/x", "", NULL);
+}
+
+static void test_same_host(void) {
+        check(registry_url_is_same_host("https://a.example", "https://A.example:443/v1/"));
+        check(registry_url_is_same_host("https://a.example:8443/x", "https://a.example:8443/y"));
+        check(!registry_url_is_same_host("https://a.example", "https://a.example:8443/"));
+        check(!registry_url_is_same_host("https://a.example", "http://a.example/"));
+        check(!registry_url_is_same_host("https://a.example", "https://b.example/"));
+        check(!registry_url_is_same_host("https://a.example", "https://a.example.b.example/"));
+        check(!registry_url_is_same_host("", ""));
 }
 
 static void check_discovery(const char *text, int expected_result, const char *expected) {
@@ -159,12 +170,33 @@ static void test_packages(void) {
         check_package("{}", -EBADMSG);
 }
 
+/* Some registries name no signature, in one way or another. */
+static void test_unsigned(void) {
+        static const char *const members[] = { "", "\"shasums_signature_url\":null,",
+                "\"shasums_signature_url\":\"\"," };
+
+        for (size_t i = 0; i < ELEMENTSOF(members); i++) {
+                _cleanup_(registry_package_clear) RegistryPackage package = {};
+                _cleanup_free_ char *text = NULL;
+
+                text_set(&text,
+                        "{%s\"os\":\"linux\",\"arch\":\"amd64\",\"filename\":\"f.zip\",\"download_url\":"
+                        "\"u\","
+                        "\"shasums_url\":\"s\",\"shasum\":\"" DIGEST "\"}",
+                        members[i]);
+                check_int(registry_parse_package(text, strlen(text), URL, "linux_amd64", &package, NULL), 0);
+                check(!package.signature_url && package.shasums_url);
+        }
+}
+
 int main(void) {
         test_resolve();
+        test_same_host();
         test_discovery();
         test_urls();
         test_versions();
         test_packages();
+        test_unsigned();
         test_recorded_versions();
         test_recorded_package();
         return EXIT_SUCCESS;
