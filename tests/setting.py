@@ -43,6 +43,10 @@ def settings(endpoints, **more):
                     "apiUrl": endpoints["hashicorp_api"],
                     "releasesUrl": endpoints["hashicorp_releases"],
                 },
+                "registries": [
+                    {"host": host, "url": endpoints["registry"]}
+                    for host in ("registry.terraform.io", "registry.opentofu.org", "registry.acme.example")
+                ],
             },
             "network": {"caFile": endpoints["ca"]},
             "keys": [key],

@@ -71,6 +71,7 @@ static void add_entry(Sha256 *sha256, const DepotEntry *entry) {
         add_text(sha256, entry->tag_prefix);
         add_text(sha256, entry->subdirectory);
         add_text(sha256, entry->provider_namespace);
+        add_text(sha256, entry->registry);
         add_list(sha256, entry->operating_systems);
         add_list(sha256, entry->architectures);
         add_text(sha256, entry->source_repository);

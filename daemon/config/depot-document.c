@@ -371,6 +371,8 @@ static const SchemaField provider_fields[] = {
         { "name", schema_text, AT(name), .check = name_is_valid, .expected = NAME_EXPECTED },
         { "namespace", schema_text, AT(provider_namespace), .check = name_is_valid,
                 .expected = NAME_EXPECTED },
+        { "registry", schema_text, AT(registry), .check = hostname_is_valid,
+                .expected = "the host name of a registry in lower case, with :port if it has one" },
         { "operatingSystems", decode_platforms, AT(operating_systems), .check = platform_word_is_valid,
                 .expected = "an operating system in lower case, such as 'linux'" },
         { "architectures", decode_platforms, AT(architectures), .check = platform_word_is_valid,
@@ -455,6 +457,8 @@ static int compare_identities(const void *a, const void *b) {
                 c = strcasecmp(e->name, f->name);
         if (c == 0 && e->kind == PACKAGE_PROVIDER)
                 c = strcasecmp(e->provider_namespace, f->provider_namespace);
+        if (c == 0 && e->kind == PACKAGE_PROVIDER)
+                c = strcmp(strempty(e->registry), strempty(f->registry));
         return c != 0 ? c : strcmp(x->storage, y->storage);
 }
 

@@ -59,6 +59,9 @@ static const SchemaField hashicorp_fields[] = {
 static const SchemaField upstream_fields[] = {
         { "github", github_settings_decode, AT(github) },
         { "hashicorp", schema_mapping, .fields = hashicorp_fields },
+        { "defaultRegistry", schema_text, AT(registry.default_host), .check = hostname_is_valid,
+                .expected = "a host name in lower case, with :port if it has one" },
+        { "registries", registry_settings_decode, AT(registry) },
         {},
 };
 
@@ -209,8 +212,8 @@ static void keys_clear(Settings *settings) {
 static int decode_key(const YamlNode *node, KeySetting *key, Problems *problems) {
         static const SchemaField fields[] = {
                 { "namespace", schema_text, .offset = offsetof(KeySetting, provider_namespace),
-                        .required = true, .check = name_is_valid,
-                        .expected = "a name of letters, digits, '-', '_', '.' and '+'" },
+                        .required = true, .check = key_namespace_is_valid,
+                        .expected = "a provider namespace, after HOST/ when a registry of its own has it" },
                 { "fingerprint", schema_text, .offset = offsetof(KeySetting, fingerprint),
                         .check = fingerprint_is_valid,
                         .expected = "the fingerprint of a primary key, 40 or 64 hexadecimal digits" },
@@ -337,7 +340,7 @@ int settings_new(Settings **ret) {
                 .allow_expired_keys = true,
                 .require_signature = true,
         };
-        if (github_settings_init(&settings->github) < 0 ||
+        if (github_settings_init(&settings->github) < 0 || registry_settings_init(&settings->registry) < 0 ||
                 string_assign(&settings->hashicorp_api_url, "https://api.releases.hashicorp.com") < 0 ||
                 string_assign(&settings->hashicorp_releases_url, "https://releases.hashicorp.com") < 0 ||
                 string_assign(&settings->user_agent, "OpenDepot/" OPENDEPOT_VERSION) < 0 ||
@@ -368,6 +371,7 @@ Settings *settings_free(Settings *settings) {
         if (!settings)
                 return NULL;
         github_settings_clear(&settings->github);
+        registry_settings_clear(&settings->registry);
         free(settings->hashicorp_api_url);
         free(settings->hashicorp_releases_url);
         free(settings->ca_file);

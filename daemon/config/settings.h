@@ -9,6 +9,9 @@
  *       namespaces:                                for single registry namespaces
  *         - {namespace: NAME, apiUrl: …, webUrl: …, tokenCredential: NAME}     or app: {…}
  *     hashicorp: {apiUrl: https://api.releases.hashicorp.com, releasesUrl: https://releases.hashicorp.com}
+ *     defaultRegistry: registry.terraform.io       of providers of other namespaces than hashicorp
+ *     registries:                                  for hosts that want a token, or are not at https://<host>
+ *       - {host: NAME, url: https://…, tokenCredential: NAME}
  *   network: {caFile: /path, userAgent: text, connectTimeout: 30s, stallTimeout: 60s, maxRate: 10M,
  *             proxy: http://host:port, proxyCredential: name, noProxy: [host, .domain, network/bits],
  *             clientCertificate: /path, clientKeyCredential: name}
@@ -36,6 +39,7 @@
 #include "base/util.h"
 #include "config/github-settings.h"
 #include "config/problem.h"
+#include "config/registry-settings.h"
 #include "config/yaml.h"
 #include "model/policy.h"
 
@@ -50,6 +54,7 @@ typedef struct Settings {
         /* base URLs, without a final slash */
         GithubSettings github;
         char *hashicorp_api_url, *hashicorp_releases_url;
+        RegistrySettings registry;
 
         char *ca_file; /* NULL: the system's */
         char *user_agent;

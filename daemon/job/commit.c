@@ -5,7 +5,7 @@
 
 PublishTarget commit_target(const Package *package, const Settings *settings) {
         return (PublishTarget) {
-                .hostnames = settings->provider_hostnames,
+                .hostnames = package_hostnames(package, settings),
                 .provider_namespace = package->provider_namespace,
                 .type = package->leaf,
         };

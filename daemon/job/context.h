@@ -9,6 +9,7 @@
 #include "job/package.h"
 #include "source/access.h"
 #include "source/cache.h"
+#include "source/services.h"
 #include "verify/keys.h"
 #include "worker/worker.h"
 
@@ -37,6 +38,7 @@ typedef struct JobContext {
         ListingCache *listings;
         Accesses *accesses;
         Keys *keys;
+        Services *services;
         const Settings *settings;
         void (*on_event)(const JobEvent *event, void *userdata);
         void *userdata;

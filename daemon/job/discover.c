@@ -1,6 +1,7 @@
 /* Upstream is asked for its releases, and the plan is made from them. */
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "job/reconcile-private.h"
 
 int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
@@ -66,27 +67,16 @@ static void on_listed(ListingResult *result, void *userdata) {
                 reconcile_go_on(reconcile);
 }
 
-void reconcile_discover(Reconcile *reconcile) {
+static void list_releases(Reconcile *reconcile) {
         const JobContext *context = reconcile->context;
         const Package *package = reconcile->package;
-        Access *access = NULL;
         int r;
 
-        if (reconcile->mode == RECONCILE_CHECK) {
-                reconcile_succeed(reconcile);
-                return;
-        }
-        reconcile_set_state(reconcile, PACKAGE_DISCOVERING, NULL);
-        if (reconcile->force && package->kind == PACKAGE_PROVIDER)
-                keys_ask_again(context->keys, package->provider_namespace);
-        if (package->source.kind == SOURCE_GITHUB)
-                access = accesses_find(
-                        context->accesses, package->registry_namespace, package->authenticated);
         r = listing_start(context->fetcher, context->listings,
                 &(ListingRequest) {
                         .source = &package->source,
                         .api_url = package_api_url(package, context->settings),
-                        .access = access,
+                        .access = package_access(package, context->accesses),
                         .use_reserve = package->use_reserve,
                         .page_size_max = context->settings->document_size_max,
                         .unconditional = reconcile->force,
@@ -96,4 +86,46 @@ void reconcile_discover(Reconcile *reconcile) {
                 &reconcile->listing);
         if (r < 0)
                 reconcile_fail_locally(reconcile, "cannot ask upstream", r);
+}
+
+static void on_services(const ServicesAnswer *answer, void *userdata) {
+        Reconcile *reconcile = userdata;
+
+        reconcile->asking_services = false;
+        if (answer->fetch != FETCH_OK) {
+                reconcile_fail(reconcile, fetch_result_is_final(answer->fetch), answer->not_before_usec,
+                        strempty(answer->message));
+                return;
+        }
+        if (string_assign(&reconcile->package->providers_url, answer->providers_url) < 0)
+                reconcile_fail_locally(reconcile, "cannot ask upstream", -ENOMEM);
+        else
+                list_releases(reconcile);
+}
+
+void reconcile_discover(Reconcile *reconcile) {
+        const JobContext *context = reconcile->context;
+        const Package *package = reconcile->package;
+        const Access *access;
+        int r;
+
+        if (reconcile->mode == RECONCILE_CHECK) {
+                reconcile_succeed(reconcile);
+                return;
+        }
+        reconcile_set_state(reconcile, PACKAGE_DISCOVERING, NULL);
+        if (reconcile->force && package->kind == PACKAGE_PROVIDER)
+                keys_ask_again(context->keys, package->key_namespace);
+        if (package->source.kind != SOURCE_REGISTRY) {
+                list_releases(reconcile);
+                return;
+        }
+        access = accesses_find_registry(context->accesses, package->source.host);
+        reconcile->asking_services = true;
+        r = services_get(context->services, package->registry_url, access ? access_token(access) : NULL,
+                on_services, reconcile);
+        if (r < 0) {
+                reconcile->asking_services = false;
+                reconcile_fail_locally(reconcile, "cannot ask upstream", r);
+        }
 }

@@ -9,7 +9,7 @@ static bool find_key(const Explainer *explainer, const char *fingerprint, KeyInf
         const ExplainInput *input = explainer->input;
 
         for (size_t i = 0; input->keys && keys_describe(input->keys, i, ret); i++)
-                if (streq(ret->provider_namespace, input->package->provider_namespace) &&
+                if (streq(ret->provider_namespace, input->package->key_namespace) &&
                         streq(ret->fingerprint, fingerprint))
                         return true;
         return false;

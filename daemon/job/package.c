@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "source/github.h"
+#include "source/registry.h"
 
 #define BACKOFF_MIN_USEC (30 * USEC_PER_SEC)
 #define BACKOFF_REFUSED_MIN_USEC (10 * USEC_PER_MINUTE)
@@ -76,28 +77,73 @@ static int set_module(
 
 /* However a depot spells a namespace, clients ask for lower case. */
 static char *lower_case(const char *text) {
-        char *copy = strdup(text);
+        char *copy = strdup(strempty(text));
 
         for (char *c = copy; c && *c; c++)
                 *c = (char) tolower((unsigned char) *c);
         return copy;
 }
 
-static int set_provider(Package *package, const DepotEntry *entry, const Settings *settings) {
+static int set_hashicorp(Package *package) {
         package->source.kind = SOURCE_HASHICORP;
-        text_set(&package->source.product, "terraform-provider-%s", entry->name);
-        package->provider_namespace = lower_case(entry->provider_namespace);
-        if (!package->provider_namespace || !package->source.product)
-                return -ENOMEM;
+        text_set(&package->source.product, "terraform-provider-%s", package->leaf);
+        return package->source.product ? 0 : -ENOMEM;
+}
 
-        package->name = package_name(PACKAGE_PROVIDER, package->provider_namespace, entry->name, NULL);
-        package->directory = package_directory(PACKAGE_PROVIDER, settings->provider_hostnames[0],
-                package->provider_namespace, entry->name, NULL);
-        if (!streq(package->provider_namespace, "hashicorp"))
-                text_set(&package->problem,
-                        "namespace %s: this version mirrors providers of namespace hashicorp only",
-                        entry->provider_namespace);
+/* Its files are named after the type as its publisher writes it, in lower case. */
+static int set_registry(Package *package, const char *host, const Settings *settings) {
+        char *type = lower_case(package->leaf);
+
+        if (!type)
+                return -ENOMEM;
+        free(package->leaf);
+        package->leaf = type;
+        package->source.kind = SOURCE_REGISTRY;
+        package->registry_url = registry_settings_url(&settings->registry, host);
+        if (!package->registry_url || string_assign(&package->source.type, type) < 0 ||
+                string_assign(&package->source.host, host) < 0 ||
+                string_assign(&package->source.provider_namespace, package->provider_namespace) < 0)
+                return -ENOMEM;
         return 0;
+}
+
+/* What a public registry has is served under all names that the mirror stands for; what another one has, under its own. */
+static int set_hostname(Package *package, const char *host, const Settings *settings) {
+        if (!host || strings_contain(settings->provider_hostnames, host))
+                return 0;
+        return strings_append(&package->own_hostname, host);
+}
+
+char *const *package_hostnames(const Package *package, const Settings *settings) {
+        return package->own_hostname ? package->own_hostname : settings->provider_hostnames;
+}
+
+static int set_provider(Package *package, const DepotEntry *entry, const Settings *settings) {
+        const char *host = entry->registry;
+        int r;
+
+        package->provider_namespace = lower_case(entry->provider_namespace);
+        if (!package->provider_namespace)
+                return -ENOMEM;
+        if (!host && !streq(package->provider_namespace, "hashicorp"))
+                host = settings->registry.default_host;
+        r = host ? set_registry(package, host, settings) : set_hashicorp(package);
+        if (r >= 0)
+                r = set_hostname(package, host, settings);
+        if (r < 0)
+                return r;
+
+        package->directory = package_directory(PACKAGE_PROVIDER, package_hostnames(package, settings)[0],
+                package->provider_namespace, package->leaf, NULL);
+        /* A provider of a host of its own is another one than that of the same name elsewhere. */
+        if (!package->own_hostname) {
+                package->name =
+                        package_name(PACKAGE_PROVIDER, package->provider_namespace, package->leaf, NULL);
+                return string_assign(&package->key_namespace, package->provider_namespace);
+        }
+        text_set(&package->name, "%s/%s/%s", host, package->provider_namespace, package->leaf);
+        text_set(&package->key_namespace, "%s/%s", host, package->provider_namespace);
+        return package->key_namespace ? 0 : -ENOMEM;
 }
 
 /* Equal for equal places, whether they are named or the default. */
@@ -153,6 +199,10 @@ Package *package_free(Package *package) {
         free(package->directory);
         free(package->leaf);
         free(package->provider_namespace);
+        free(package->key_namespace);
+        strings_free(package->own_hostname);
+        free(package->registry_url);
+        free(package->providers_url);
         free(package->registry_namespace);
         source_clear(&package->source);
         free(package->source_name);
@@ -351,9 +401,23 @@ const char *package_latest(const Package *package) {
 }
 
 const char *package_api_url(const Package *package, const Settings *settings) {
-        return package->source.kind == SOURCE_GITHUB
-                       ? github_settings_find(&settings->github, package->registry_namespace)->api_url
-                       : settings->hashicorp_api_url;
+        switch (package->source.kind) {
+        case SOURCE_GITHUB:
+                return github_settings_find(&settings->github, package->registry_namespace)->api_url;
+        case SOURCE_HASHICORP:
+                return settings->hashicorp_api_url;
+        default:
+                return package->providers_url;
+        }
+}
+
+Access *package_access(const Package *package, Accesses *accesses) {
+        if (package->source.kind == SOURCE_GITHUB)
+                return accesses_find(accesses, package->registry_namespace, package->authenticated);
+        if (package->source.kind == SOURCE_REGISTRY && package->providers_url &&
+                registry_url_is_same_host(package->registry_url, package->providers_url))
+                return accesses_find_registry(accesses, package->source.host);
+        return NULL;
 }
 
 void package_set_revision(Package *package, const char *revision) {

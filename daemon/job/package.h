@@ -7,6 +7,7 @@
 #include "model/package.h"
 #include "model/record.h"
 #include "plan/plan.h"
+#include "source/access.h"
 #include "source/listing.h"
 #include "store/store.h"
 
@@ -52,6 +53,10 @@ struct Package {
         char *directory; /* in the store */
         char *leaf;      /* module: repository name; provider: type */
         char *provider_namespace;
+        char *key_namespace; /* where its keys are kept: the provider's namespace, below its host if it has own_hostname */
+        char **own_hostname; /* of a registry that is none of settings->provider_hostnames; NULL: those hold */
+        char *registry_url;       /* registry: where its service discovery is */
+        char *providers_url;      /* registry: what that said last; NULL: not asked yet */
         char *registry_namespace; /* of a module */
         bool authenticated; /* GitHub is asked with the credentials of the namespace: one of the wants says so */
         Source source;
@@ -117,8 +122,15 @@ int package_make_wants(const Package *package, const Settings *settings, PlanWan
 int package_make_plan(
         const Package *package, const Settings *settings, const PlanInput *question, Plan **ret);
 
-/* Where upstream is asked for its releases. Borrowed. */
+/* Providers: the hostnames that the network mirror answers for; the artifacts are below the first. Borrowed. */
+char *const *package_hostnames(const Package *package, const Settings *settings);
+
+/* Where upstream is asked for its releases; NULL: that is to be asked first (SOURCE_REGISTRY). Borrowed. */
 const char *package_api_url(const Package *package, const Settings *settings);
+
+/* What upstream is asked with for releases; NULL: no credential. That of a registry is for its own host alone, also when the API is
+ * somewhere else. Borrowed. */
+Access *package_access(const Package *package, Accesses *accesses);
 
 /* Takes note of the revision that the store has of the record. */
 void package_set_revision(Package *package, const char *revision);

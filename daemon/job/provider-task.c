@@ -6,49 +6,11 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/list.h"
-#include "base/sha256.h"
-#include "fetch/download.h"
-#include "job/version-task-private.h"
+#include "job/provider-task-private.h"
 #include "source/hashicorp.h"
 #include "verify/shasums.h"
 
 #define SIGNATURE_SIZE_MAX (64 * KIB)
-
-typedef struct ProviderTask ProviderTask;
-
-/* One platform's zip. */
-typedef struct Platform {
-        ProviderTask *task;
-        const char *name; /* "linux_amd64", borrowed from the plan */
-        char *file, *staged;
-        char sha256[SHA256_HEX_SIZE]; /* as the signed sums say */
-        uint64_t size;
-        bool adopting; /* what is being hashed lies in the store already */
-        Download *download;
-        WorkerJob *job;
-        bool done;
-} Platform;
-
-/* A small file of the release, in memory. */
-typedef struct ReleaseFile {
-        ProviderTask *task;
-        char *name;
-        Transfer *transfer;
-        char *data;
-        size_t size;
-} ReleaseFile;
-
-struct ProviderTask {
-        VersionTask base;
-        ReleaseFile shasums, signature;
-        bool is_unsigned; /* upstream has no signature, and none is required */
-        char *keys_text;  /* what the signature was checked with */
-        size_t keys_size;
-        bool first_use; /* of whichever of these keys has signed */
-        WorkerJob *signature_job;
-        Platform *platforms;
-        size_t n_platforms;
-};
 
 static const Settings *task_settings(const ProviderTask *task) {
         return task->base.context->settings;
@@ -176,8 +138,10 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
 
 static int platform_download(Platform *platform) {
         const VersionTask *base = &platform->task->base;
-        _cleanup_free_ char *url = task_url(platform->task, platform->file);
+        _cleanup_free_ char *url = NULL;
 
+        url = platform->answer ? strdup(platform->answer->package.url)
+                               : task_url(platform->task, platform->file);
         if (!url)
                 return -ENOMEM;
         return download_start(base->context->fetcher, base->context->offload,
@@ -193,7 +157,7 @@ static int platform_download(Platform *platform) {
                 &platform->download);
 }
 
-/* Looks into the signed sums, then into the store, then to upstream. */
+/* Looks into the signed sums, then into the store, then to upstream. -EKEYREJECTED: the sums and the registry disagree. */
 static int platform_start(Platform *platform) {
         const VersionTask *base = &platform->task->base;
         const ReleaseFile *shasums = &platform->task->shasums;
@@ -208,6 +172,8 @@ static int platform_start(Platform *platform) {
         r = shasums_find(shasums->data, shasums->size, platform->file, platform->sha256, &line);
         if (r < 0)
                 return r;
+        if (platform->answer && !streq(platform->answer->package.sha256, platform->sha256))
+                return -EKEYREJECTED;
 
         key = package_key(base->package, platform->file);
         if (!key)
@@ -255,19 +221,26 @@ static void start_platforms(ProviderTask *task) {
                 task->platforms[i] = (Platform) { .task = task, .name = base->item->platforms[i] };
         for (size_t i = 0; i < task->n_platforms; i++) {
                 Platform *platform = &task->platforms[i];
-                int r = platform_start(platform);
+                int r = 0;
 
-                if (r >= 0)
-                        continue;
-                fail_platform(task, platform->file, r);
+                if (!task->answers || provider_registry_check(platform, &task->answers[i])) {
+                        r = platform_start(platform);
+                        if (r >= 0)
+                                continue;
+                        if (r == -EKEYREJECTED)
+                                version_task_fail(base, true, 0, "%s lists %s for %s, the registry tells %s",
+                                        task->shasums.name, platform->sha256, platform->file,
+                                        platform->answer->package.sha256);
+                        else
+                                fail_platform(task, platform->file, r);
+                }
                 platform_end(platform);
         }
 }
 
 /* The signature */
 
-/* Who asks for most says so for all. */
-static bool requires_signature(const ProviderTask *task) {
+bool provider_requires_signature(const ProviderTask *task) {
         const Package *package = task->base.package;
         bool general = task_settings(task)->require_signature;
 
@@ -296,6 +269,8 @@ static int describe_version(ProviderTask *task, const WorkerReport *report) {
         version->upstream.released_usec = base->item->release->created_usec;
         version->upstream.committed_usec = base->item->release->committed_usec;
         r = string_assign(&version->tag, base->item->release->tag);
+        for (char **protocol = base->item->release->protocols; protocol && *protocol && r >= 0; protocol++)
+                r = strings_append(&version->protocols, *protocol);
         if (report) {
                 version->signed_usec = report->signed_at * USEC_PER_SEC;
                 version->hash_algorithm = report->hash_algorithm;
@@ -377,14 +352,14 @@ static void check_signature(ProviderTask *task);
 /* A good signature by a key that is not trusted: the operator is asked, unless that was answered meanwhile. */
 static void hold_for_key(ProviderTask *task, const char *fingerprint) {
         VersionTask *base = &task->base;
-        const char *provider_namespace = base->package->provider_namespace;
+        const char *key_namespace = base->package->key_namespace;
         _cleanup_free_ char *reason = NULL;
 
-        if (keys_is_trusted(base->context->keys, provider_namespace, fingerprint)) {
+        if (keys_is_trusted(base->context->keys, key_namespace, fingerprint)) {
                 check_signature(task);
                 return;
         }
-        reason = keys_await(base->context->keys, provider_namespace, fingerprint);
+        reason = keys_await(base->context->keys, key_namespace, fingerprint);
         base->yield.held = true;
         version_task_fail(base, true, 0, "%s: %s", task->shasums.name, strempty(reason));
         version_task_finish(base);
@@ -394,7 +369,7 @@ static void on_signature(const WorkerReport *report, void *userdata) {
         ProviderTask *task = userdata;
         VersionTask *base = &task->base;
         Keys *keys = base->context->keys;
-        const char *provider_namespace = base->package->provider_namespace;
+        const char *key_namespace = base->package->key_namespace;
         bool good;
 
         task->signature_job = NULL;
@@ -402,7 +377,7 @@ static void on_signature(const WorkerReport *report, void *userdata) {
         if (report->result == WORKER_OK &&
                 (report->signature == SIGNATURE_WRONG_KEY ||
                         (good && task->first_use &&
-                                keys_pin(keys, provider_namespace, report->primary_fingerprint) < 0))) {
+                                keys_pin(keys, key_namespace, report->primary_fingerprint) < 0))) {
                 hold_for_key(task, report->primary_fingerprint);
                 return;
         }
@@ -412,10 +387,10 @@ static void on_signature(const WorkerReport *report, void *userdata) {
         }
         /* An error page or an old key may stand in its place. */
         if (report->result == WORKER_REFUSED || report->signature == SIGNATURE_UNKNOWN_KEY)
-                keys_ask_again(keys, provider_namespace);
+                keys_ask_again(keys, key_namespace);
         /* Who could put other sums there could have left the signature out as well. */
         if (report->result == WORKER_OK && report->signature == SIGNATURE_UNKNOWN_KEY &&
-                !requires_signature(task)) {
+                !provider_requires_signature(task)) {
                 accept_sums(task, NULL);
                 return;
         }
@@ -460,8 +435,12 @@ static void on_keys(int result, const KeySet *set, const char *message, void *us
         Buffer text = {};
         int r = 0;
 
-        if (result == -ENOKEY && !requires_signature(task)) {
+        if (result == -ENOKEY && !provider_requires_signature(task)) {
                 accept_sums(task, NULL);
+                return;
+        }
+        if (result == -ENOKEY && task->answers) {
+                provider_registry_hold(task, "signing key");
                 return;
         }
         if (result < 0) {
@@ -493,7 +472,7 @@ static void on_keys(int result, const KeySet *set, const char *message, void *us
 
 static void check_signature(ProviderTask *task) {
         VersionTask *base = &task->base;
-        int r = keys_get(base->context->keys, base->package->provider_namespace, on_keys, task);
+        int r = keys_get(base->context->keys, base->package->key_namespace, on_keys, task);
 
         if (r < 0) {
                 version_task_fail(base, false, 0, "%s", strerror(-r));
@@ -515,7 +494,8 @@ static void on_release_file(const FetchResponse *response, void *userdata) {
         VersionTask *base = &task->base;
 
         file->transfer = NULL;
-        if (response->result == FETCH_NOT_FOUND && file == &task->signature && !requires_signature(task))
+        if (response->result == FETCH_NOT_FOUND && file == &task->signature &&
+                !provider_requires_signature(task))
                 task->is_unsigned = true;
         else if (response->result != FETCH_OK) {
                 version_task_fail(base, fetch_result_is_final(response->result), response->not_before_usec,
@@ -538,11 +518,12 @@ static void on_release_file(const FetchResponse *response, void *userdata) {
                 check_signature(task);
 }
 
-static int fetch_release_file(ProviderTask *task, ReleaseFile *file, uint64_t size_max) {
-        _cleanup_free_ char *url = task_url(task, file->name);
+static int fetch_release_file(
+        ProviderTask *task, ReleaseFile *file, const char *name, const char *url, uint64_t size_max) {
+        int r = string_assign(&file->name, name);
 
-        if (!url)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
         file->task = task;
         return fetcher_start(task->base.context->fetcher,
                 &(FetchRequest) {
@@ -552,6 +533,15 @@ static int fetch_release_file(ProviderTask *task, ReleaseFile *file, uint64_t si
                         .userdata = file,
                 },
                 &file->transfer);
+}
+
+int provider_fetch_sums(ProviderTask *task, const char *shasums, const char *shasums_url,
+        const char *signature, const char *signature_url) {
+        int r = fetch_release_file(task, &task->shasums, shasums, shasums_url, SHASUMS_SIZE_MAX);
+
+        return r >= 0 && signature ? fetch_release_file(task, &task->signature, signature, signature_url,
+                                             SIGNATURE_SIZE_MAX)
+                                   : r;
 }
 
 static bool ends_with_key(const char *file, const char *fingerprint) {
@@ -567,7 +557,7 @@ static const char *choose_signature(const ProviderTask *task) {
         const char *trusted[KEY_FINGERPRINTS_MAX + 1];
         char **files = task->base.item->release->signature_files;
 
-        (void) keys_trusted(task->base.context->keys, task->base.package->provider_namespace, trusted);
+        (void) keys_trusted(task->base.context->keys, task->base.package->key_namespace, trusted);
         for (char **file = files; file && *file; file++)
                 for (const char **fingerprint = trusted; *fingerprint; fingerprint++)
                         if (ends_with_key(*file, *fingerprint))
@@ -578,22 +568,16 @@ static const char *choose_signature(const ProviderTask *task) {
         return files ? files[0] : NULL;
 }
 
-static int provider_task_start(VersionTask *base) {
-        ProviderTask *task = (ProviderTask *) base;
+static int start_hashicorp(ProviderTask *task) {
+        VersionTask *base = &task->base;
         const Release *release = base->item->release;
         const char *signature = choose_signature(task);
-        _cleanup_free_ char *shasums = package_provider_shasums(base->package->leaf, release->tag);
-        int r;
+        _cleanup_free_ char *shasums = package_provider_shasums(base->package->leaf, release->tag),
+                            *shasums_url = NULL, *signature_url = NULL;
 
         if (!shasums)
                 return -ENOMEM;
-        task->n_platforms = strings_length(base->item->platforms);
-        task->platforms = calloc(MAX_OF(task->n_platforms, (size_t) 1), sizeof(Platform));
-        if (!task->platforms)
-                return -ENOMEM;
-
-        version_task_set_state(base, VERSION_FETCHING);
-        task->is_unsigned = !signature && !requires_signature(task);
+        task->is_unsigned = !signature && !provider_requires_signature(task);
         if (!release->shasums_file || (!signature && !task->is_unsigned)) {
                 version_task_fail(base, true, 0, "upstream names no %s",
                         !release->shasums_file ? "SHA256SUMS" : "signature of its SHA256SUMS");
@@ -606,21 +590,30 @@ static int provider_task_start(VersionTask *base) {
                 version_task_finish(base);
                 return 0;
         }
+        shasums_url = task_url(task, shasums);
+        signature_url = signature ? task_url(task, signature) : NULL;
+        if (!shasums_url || (signature && !signature_url))
+                return -ENOMEM;
+        return provider_fetch_sums(task, shasums, shasums_url, signature, signature_url);
+}
 
-        r = string_assign(&task->shasums.name, shasums);
-        if (r >= 0)
-                r = string_assign(&task->signature.name, signature);
-        if (r >= 0)
-                r = fetch_release_file(task, &task->shasums, SHASUMS_SIZE_MAX);
-        if (r >= 0 && signature)
-                r = fetch_release_file(task, &task->signature, SIGNATURE_SIZE_MAX);
-        return r;
+static int provider_task_start(VersionTask *base) {
+        ProviderTask *task = (ProviderTask *) base;
+
+        task->n_platforms = strings_length(base->item->platforms);
+        task->platforms = calloc(MAX_OF(task->n_platforms, (size_t) 1), sizeof(Platform));
+        if (!task->platforms)
+                return -ENOMEM;
+        version_task_set_state(base, VERSION_FETCHING);
+        return base->package->source.kind == SOURCE_REGISTRY ? provider_registry_start(task)
+                                                             : start_hashicorp(task);
 }
 
 static void provider_task_clear(VersionTask *base) {
         ProviderTask *task = (ProviderTask *) base;
 
         keys_forget(base->context->keys, task);
+        provider_registry_clear(task);
         worker_job_cancel(task->signature_job);
         release_file_clear(&task->shasums);
         release_file_clear(&task->signature);

@@ -19,6 +19,7 @@ struct Reconcile {
         sd_event_source *deferred; /* the end, on a turn of its own */
         unsigned n_answers;        /* of the store that are still to come */
         Check *check;
+        bool asking_services;
         Listing *listing;
         ReleaseList *releases;
         Plan *plan;

@@ -38,6 +38,8 @@ static void reconcile_free(Reconcile *reconcile) {
         yields_free(&reconcile->ready, &reconcile->n_ready);
         yields_free(&reconcile->committing, &reconcile->n_committing);
         listing_cancel(reconcile->listing);
+        if (reconcile->asking_services)
+                services_forget(reconcile->context->services, reconcile);
         check_cancel(reconcile->check);
         sd_event_source_disable_unref(reconcile->deferred);
         release_list_free(reconcile->releases);
@@ -59,6 +61,9 @@ void reconcile_cancel(Package *package) {
         reconcile->n_tasks = 0;
         yields_discard(reconcile, &reconcile->ready, &reconcile->n_ready);
         reconcile->listing = listing_cancel(reconcile->listing);
+        if (reconcile->asking_services)
+                services_forget(reconcile->context->services, reconcile);
+        reconcile->asking_services = false;
         reconcile->check = check_cancel(reconcile->check);
         reconcile->package = NULL;
         if (reconcile->n_answers == 0)
@@ -269,7 +274,7 @@ static int take_record(
         package->record = record;
         package_set_revision(package, record ? object->revision : "");
         if (record && package->kind == PACKAGE_PROVIDER)
-                keys_learn(context->keys, package->provider_namespace, record);
+                keys_learn(context->keys, package->key_namespace, record);
         return 0;
 }
 

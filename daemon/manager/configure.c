@@ -145,12 +145,13 @@ static int find_or_open_store(Manager *manager, const DepotEntry *entry, Package
 
 /* Without the credentials that it is to be asked for with, a package cannot be had. */
 static int check_access(const Manager *manager, Package *package) {
-        const Access *access;
+        const Access *access = NULL;
 
-        if (!package->authenticated || package->problem)
-                return 0;
-        access = accesses_find(manager->accesses, package->registry_namespace, true);
-        return string_assign(&package->problem, access_problem(access));
+        if (package->source.kind == SOURCE_REGISTRY)
+                access = accesses_find_registry(manager->accesses, package->source.host);
+        else if (package->authenticated)
+                access = accesses_find(manager->accesses, package->registry_namespace, true);
+        return access && !package->problem ? string_assign(&package->problem, access_problem(access)) : 0;
 }
 
 static int add_entry(

@@ -27,7 +27,7 @@ int manager_decide_key(
                 Package *package = manager->runners[i]->package;
 
                 if (package->kind != PACKAGE_PROVIDER ||
-                        !streq(package->provider_namespace, provider_namespace) || !release_held(package))
+                        !streq(package->key_namespace, provider_namespace) || !release_held(package))
                         continue;
                 /* Also after a refusal: the reason is another one then. */
                 r = manager_request(manager, &(ReconcileOptions) { .mode = RECONCILE_SYNC }, NULL,

@@ -22,6 +22,7 @@ struct Manager {
         WorkerPool *workers;
         ListingCache *listings;
         Budgets *budgets;
+        Services *services;
         Accesses *accesses;
         Pins *pins;
         Keys *keys;

@@ -99,7 +99,7 @@ static int load_accesses(const Manager *manager, const Settings *settings, Acces
         if (credentials_fd < 0 && credentials_fd != -ENOENT)
                 log_warning("Cannot open $CREDENTIALS_DIRECTORY: %s", strerror(-credentials_fd));
         return accesses_new(manager->event, manager->fetcher, manager->offload, manager->budgets,
-                &settings->github, credentials_fd, ret);
+                &settings->github, &settings->registry, credentials_fd, ret);
 }
 
 /* What a reload may change underneath the jobs, none of which may be running. `accesses` is handed over. */
@@ -177,6 +177,8 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
         if (r >= 0)
                 r = listing_cache_new(manager->offload, listings_fd, &manager->listings);
         if (r >= 0)
+                r = services_new(manager->fetcher, &manager->services);
+        if (r >= 0)
                 r = sd_event_add_defer(manager->event, &manager->wake, on_wake, manager);
         if (r >= 0)
                 r = sd_event_source_set_enabled(manager->wake, SD_EVENT_OFF);
@@ -188,6 +190,7 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
                 .fetcher = manager->fetcher,
                 .workers = manager->workers,
                 .listings = manager->listings,
+                .services = manager->services,
                 .on_event = on_job_event,
                 .userdata = manager,
         };
@@ -298,6 +301,7 @@ Manager *manager_free(Manager *manager) {
         keys_free(manager->keys);
         accesses_free(manager->accesses);
         pins_free(manager->pins);
+        services_free(manager->services);
         fetcher_free(manager->fetcher);
         budgets_free(manager->budgets);
         listing_cache_free(manager->listings);

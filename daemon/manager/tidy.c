@@ -33,12 +33,15 @@ static int clean_listings(Manager *manager) {
                 return -ENOMEM;
         for (size_t i = 0; i < manager->n_runners; i++) {
                 const Package *package = manager->runners[i]->package;
+                const char *api_url = package_api_url(package, manager->config->settings);
 
                 /* Upstream is not asked for it, and may not even have a name. */
                 if (package->problem)
                         continue;
-                urls[n] = listing_first_url(
-                        &package->source, package_api_url(package, manager->config->settings));
+                /* As long as a registry has not said where it lists its providers, its pages cannot be told from others. */
+                if (!api_url)
+                        return 0;
+                urls[n] = listing_first_url(&package->source, api_url);
                 if (!urls[n++])
                         return -ENOMEM;
         }

@@ -103,20 +103,16 @@ static void on_listed(ListingResult *result, void *userdata) {
 static int look_at(Why *why, const Package *package) {
         const JobContext *context = &why->manager->context;
         const char *api_url = package_api_url(package, context->settings);
-        Access *access = NULL;
 
         if (package->problem || !api_url) {
                 explain(why, package, NULL);
                 return 0;
         }
-        if (package->source.kind == SOURCE_GITHUB)
-                access = accesses_find(
-                        context->accesses, package->registry_namespace, package->authenticated);
         return listing_start(NULL, context->listings,
                 &(ListingRequest) {
                         .source = &package->source,
                         .api_url = api_url,
-                        .access = access,
+                        .access = package_access(package, context->accesses),
                         .cached = true,
                         .done = on_listed,
                         .userdata = why,

@@ -127,6 +127,7 @@ void depot_entry_clear(DepotEntry *entry) {
         free(entry->tag_prefix);
         free(entry->subdirectory);
         free(entry->provider_namespace);
+        free(entry->registry);
         strings_free(entry->operating_systems);
         strings_free(entry->architectures);
         free(entry->source_repository);

@@ -83,6 +83,7 @@ typedef struct DepotEntry {
 
         /* providers */
         char *provider_namespace; /* default "hashicorp" */
+        char *registry; /* host; NULL: HashiCorp's Releases API for its namespace, else the default registry */
         char **operating_systems; /* NULL or {"*"}: all */
         char **architectures;
         char *source_repository;

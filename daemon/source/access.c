@@ -8,6 +8,7 @@
 #include "source/jwt.h"
 
 struct Access {
+        char *registry_host;      /* of a provider registry; NULL: GitHub */
         char *registry_namespace; /* NULL: all others */
         bool authenticated;
         char *api_url, *web_url;
@@ -42,6 +43,7 @@ static Access *access_free(Access *access) {
         if (!access)
                 return NULL;
         secret_clear(&access->token);
+        free(access->registry_host);
         free(access->registry_namespace);
         free(access->api_url);
         free(access->web_url);
@@ -77,14 +79,13 @@ static void note_secret(Accesses *accesses, const Secret *secret, const char *pr
         sha256_add(&accesses->sha256, strempty(problem), strlen(strempty(problem)) + 1);
 }
 
-static int load_token(
-        Accesses *accesses, Access *access, const GithubUpstream *upstream, int credentials_fd) {
+static int load_token(Accesses *accesses, Access *access, const char *credential, int credentials_fd) {
         int r;
 
-        text_set(&access->name, "token %s", upstream->token_credential);
+        text_set(&access->name, "token %s", credential);
         if (!access->name)
                 return -ENOMEM;
-        r = secret_read_token(credentials_fd, upstream->token_credential, &access->token, &access->problem);
+        r = secret_read_token(credentials_fd, credential, &access->token, &access->problem);
         note_secret(accesses, &access->token, access->problem);
         return r == -ENOMEM ? r : 0;
 }
@@ -172,7 +173,7 @@ static int add_access(
         if (r >= 0)
                 r = string_assign(&access->web_url, upstream->web_url);
         if (r >= 0 && authenticated && upstream->token_credential)
-                r = load_token(accesses, access, upstream, credentials_fd);
+                r = load_token(accesses, access, upstream->token_credential, credentials_fd);
         else if (r >= 0 && authenticated && upstream->app_id)
                 r = load_app(accesses, access, upstream, credentials_fd);
         else if (authenticated)
@@ -186,8 +187,25 @@ static int add_access(
         return r;
 }
 
+static int add_registry(Accesses *accesses, const RegistryUpstream *upstream, int credentials_fd) {
+        _cleanup_(access_freep) Access *access = calloc(1, sizeof(Access));
+        int r;
+
+        if (!access)
+                return -ENOMEM;
+        access->authenticated = true;
+        r = string_assign(&access->registry_host, upstream->host);
+        if (r >= 0)
+                r = load_token(accesses, access, upstream->token_credential, credentials_fd);
+        if (r >= 0)
+                r = LIST_APPEND(accesses->items, accesses->n_items, access);
+        if (r >= 0)
+                TAKE_PTR(access);
+        return r;
+}
+
 int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, Budgets *budgets,
-        const GithubSettings *settings, int credentials_fd, Accesses **ret) {
+        const GithubSettings *github, const RegistrySettings *registry, int credentials_fd, Accesses **ret) {
         _cleanup_(accesses_freep) Accesses *accesses = calloc(1, sizeof(Accesses));
         int r;
 
@@ -198,14 +216,17 @@ int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, Budgets *b
         accesses->offload = offload;
         accesses->budgets = budgets;
         sha256_start(&accesses->sha256);
-        r = add_access(accesses, &settings->common, false, credentials_fd);
+        r = add_access(accesses, &github->common, false, credentials_fd);
         if (r >= 0)
-                r = add_access(accesses, &settings->common, true, credentials_fd);
-        for (size_t i = 0; i < settings->n_namespaces && r >= 0; i++) {
-                r = add_access(accesses, &settings->namespaces[i], false, credentials_fd);
+                r = add_access(accesses, &github->common, true, credentials_fd);
+        for (size_t i = 0; i < github->n_namespaces && r >= 0; i++) {
+                r = add_access(accesses, &github->namespaces[i], false, credentials_fd);
                 if (r >= 0)
-                        r = add_access(accesses, &settings->namespaces[i], true, credentials_fd);
+                        r = add_access(accesses, &github->namespaces[i], true, credentials_fd);
         }
+        for (size_t i = 0; i < registry->n_registries && r >= 0; i++)
+                if (registry->registries[i].token_credential)
+                        r = add_registry(accesses, &registry->registries[i], credentials_fd);
         if (r < 0)
                 return r;
         sha256_finish_hex(&accesses->sha256, accesses->digest);
@@ -219,7 +240,7 @@ Access *accesses_find(Accesses *accesses, const char *registry_namespace, bool a
         for (size_t i = 0; i < accesses->n_items; i++) {
                 Access *access = accesses->items[i];
 
-                if (access->authenticated != authenticated)
+                if (access->registry_host || access->authenticated != authenticated)
                         continue;
                 if (streq_ptr(access->registry_namespace, registry_namespace))
                         return access;
@@ -227,6 +248,13 @@ Access *accesses_find(Accesses *accesses, const char *registry_namespace, bool a
                         common = access;
         }
         return common;
+}
+
+Access *accesses_find_registry(Accesses *accesses, const char *host) {
+        for (size_t i = 0; i < accesses->n_items; i++)
+                if (streq_ptr(accesses->items[i]->registry_host, host))
+                        return accesses->items[i];
+        return NULL;
 }
 
 const char *access_problem(const Access *access) {
@@ -243,6 +271,10 @@ const char *access_web_url(const Access *access) {
 
 bool access_is_authenticated(const Access *access) {
         return access->authenticated;
+}
+
+const char *access_token(const Access *access) {
+        return access->token.data;
 }
 
 const char *access_name(const Access *access) {

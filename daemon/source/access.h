@@ -1,4 +1,5 @@
-/* How GitHub is asked for the packages of a registry namespace: the addresses, and the credential that goes with each request.
+/* How GitHub is asked for the packages of a registry namespace, and a provider registry for what it has: the addresses, and the
+ * credential that goes with each request.
  * Secrets are read once, from systemd credentials, and leave this file only towards the fetcher. */
 #pragma once
 
@@ -7,6 +8,7 @@
 #include "base/offload.h"
 #include "base/util.h"
 #include "config/github-settings.h"
+#include "config/registry-settings.h"
 #include "fetch/fetcher.h"
 
 typedef struct Accesses Accesses;
@@ -16,7 +18,7 @@ typedef struct AccessWait AccessWait;
 /* Reads the credentials that the settings name; what is wrong with one is the problem of those who would use it.
  * `credentials_fd`: $CREDENTIALS_DIRECTORY, or negative; neither it nor the settings are kept. */
 int accesses_new(sd_event *event, Fetcher *fetcher, Offload *offload, Budgets *budgets,
-        const GithubSettings *settings, int credentials_fd, Accesses **ret);
+        const GithubSettings *github, const RegistrySettings *registry, int credentials_fd, Accesses **ret);
 /* No callback is called any more. */
 Accesses *accesses_free(Accesses *accesses);
 DEFINE_CLEANUP(Accesses *, accesses_free)
@@ -27,11 +29,16 @@ bool accesses_are_equal(const Accesses *a, const Accesses *b);
 /* For modules of this registry namespace, with its credentials or without any. Never NULL; lives as long as `accesses`. */
 Access *accesses_find(Accesses *accesses, const char *registry_namespace, bool authenticated);
 
+/* For the provider registry of this host, NULL when none of its own is configured: then it is asked without any. */
+Access *accesses_find_registry(Accesses *accesses, const char *host);
+
 /* Why it cannot be used; NULL: it can. */
 const char *access_problem(const Access *access);
 const char *access_api_url(const Access *access);
 const char *access_web_url(const Access *access);
 bool access_is_authenticated(const Access *access);
+/* Of a registry: its token, secret. */
+const char *access_token(const Access *access);
 /* Equal for answers that may be shared; NULL without credentials. No secret. */
 const char *access_name(const Access *access);
 

@@ -414,7 +414,7 @@ def test_each_entry_stands_for_itself(daemon, upstream):
     }
     expected = {
         "hashicorp/bucket": "s3",
-        "datadog/datadog": "DataDog",
+        "datadog/datadog": "/v1/providers/datadog/datadog/versions: HTTP 404",
         "hashicorp/signed": "presign",
         "platform/terraform-aws-private/aws": "useAuthenticatedClient",
     }

@@ -37,6 +37,8 @@ http {{
         }}
 }}
 """
+# A registry that is none of HOSTNAMES, under whose name the mirror has its providers.
+PRIVATE = "registry.acme.example"
 REQUIRED = """\
 terraform {{
   required_providers {{
@@ -62,9 +64,16 @@ def fill(daemon, upstream):
     versions = [ProviderVersion("1.0.0", PLATFORMS), ProviderVersion("1.1.0", PLATFORMS)]
     versions.append(ProviderVersion("1.2.0", PLATFORMS, sign="foreign"))
     releases = [Release("v1.0.0", files=RELEASE_FILES)]
-    upstream.replace(World([Provider("null", versions=versions)], [Module("acme", "terraform-aws-vpc", releases)]))
-    daemon.write_depot("team", [provider("null")], [module("terraform-aws-vpc", "acme", "aws")])
+    community = Provider("thing", "acme", [ProviderVersion("2.0.0", PLATFORMS)])
+    upstream.replace(World([Provider("null", versions=versions), community],
+                           [Module("acme", "terraform-aws-vpc", releases)]))
+    others = [provider("thing", namespace="Acme"), provider("thing", namespace="acme", registry=PRIVATE)]
+    daemon.write_depot("team", [provider("null"), *others], [module("terraform-aws-vpc", "acme", "aws")])
     daemon.start().settle()
+    for namespace in ("acme", f"{PRIVATE}/acme"):
+        daemon.run("keys", "accept", namespace, upstream.endpoints["fingerprint"])
+        daemon.settle()
+        assert daemon.states(f"{namespace}/thing") == {"2.0.0": "published"}
     assert daemon.states("hashicorp/null") == {"1.2.0": "failed", "1.1.0": "published", "1.0.0": "published"}
 
 
@@ -207,6 +216,21 @@ def test_network_mirror(program, filled, served, upstream, tmp_path, hostname):
     client.init("-upgrade")
     locked = lockable(program, filled, "1.0.0", "linux_amd64")
     assert client.locked() == (f"{hostname}/hashicorp/null", "1.0.0", locked)
+
+
+@pytest.mark.parametrize("hostname", [*HOSTNAMES, PRIVATE])
+def test_provider_of_another_namespace(program, filled, served, upstream, tmp_path, hostname):
+    """From the public registry's mirror, and under the name of a registry that the client cannot ask itself."""
+    client = Client(program, tmp_path, upstream, f'network_mirror {{ url = "{served}/providers/" }}')
+    client.require(f"{hostname}/acme/thing")
+    client.init()
+    address, number, hashes = client.locked()
+    directory = filled.provider_directory("thing", PRIVATE if hostname == PRIVATE else HOSTNAMES[0], "acme")
+    archives = json.loads((directory / "2.0.0.json").read_text())["archives"]
+    assert (address, number) == (f"{hostname}/acme/thing", "2.0.0")
+    assert hashes <= set(archives["linux_amd64"]["hashes"]) and any(one.startswith("h1:") for one in hashes)
+    unpacked = client.directory / f".terraform/providers/{hostname}/acme/thing/2.0.0/linux_amd64"
+    assert [path.name for path in unpacked.glob("terraform-provider-*")] == ["terraform-provider-thing_v2.0.0_x5"]
 
 
 def test_lock_for_other_platforms(program, filled, served, upstream, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from .messages import FileBody, Request, Response, entity_tag, http_date, json_response, not_modified
@@ -11,6 +12,7 @@ from .world import parse_timestamp
 
 _API_TYPE = "application/vnd+hashicorp.releases-api.v1+json"
 _LIMIT_DEFAULT, _LIMIT_MAX = 10, 20
+_FILES = "/files"
 _LAST_MODIFIED = 1_704_110_400
 
 
@@ -151,8 +153,17 @@ def _legacy(build: Build, releases: str) -> dict[str, Any]:
     }
 
 
+def _is_authorized(site: Site, request: Request) -> bool:
+    tokens = site.world.registry_tokens
+    return not tokens or request.headers.get("authorization", "") in [f"Bearer {token}" for token in tokens]
+
+
 def handle_registry(site: Site, request: Request, releases: str, keys: dict[str, Key]) -> Response:
-    """Service discovery and the provider registry protocol v1."""
+    """Service discovery and the provider registry protocol v1; the files of providers with relative URLs."""
+    if request.path.startswith(_FILES):
+        return handle_releases(site, dataclasses.replace(request, target=request.target.removeprefix(_FILES)), releases, keys)
+    if not _is_authorized(site, request):
+        return json_response({"errors": ["Unauthorized"]}, 401, "application/json")
     if request.path == "/.well-known/terraform.json":
         return json_response({"modules.v1": "/v1/modules/", "providers.v1": "/v1/providers/"},
                              content_type="application/json")
@@ -188,13 +199,16 @@ def _tagged(request: Request, response: Response) -> Response:
 
 
 def _package(build: Build, platform: str, releases: str, keys: dict[str, Key]) -> dict[str, Any]:
-    key = keys[build.version.sign if build.version.sign in ("expired", "renewed") else "good"]
-    folder = f"{releases}/{build.folder}"
+    names = build.version.keys
+    if names is None:
+        names = [build.version.sign if build.version.sign in ("expired", "renewed") else "good"]
+    folder = f"{_FILES if build.provider.relative else releases}/{build.folder}"
     return {
         "protocols": build.version.protocols, "os": platform.split("_", 1)[0], "arch": platform.split("_", 1)[1],
         "filename": build.zip_name(platform), "download_url": f"{folder}/{build.zip_name(platform)}",
         "shasums_url": f"{folder}/{build.sums_name}", "shasums_signature_url": f"{folder}/{build.sums_name}.sig",
         "shasum": build.zips[platform].sha256,
-        "signing_keys": {"gpg_public_keys": [{"key_id": key.key_id, "ascii_armor": key.armor, "trust_signature": "",
-                                              "source": "Simulator", "source_url": "https://simulator.invalid/"}]},
+        "signing_keys": {"gpg_public_keys": [
+            {"key_id": keys[name].key_id, "ascii_armor": keys[name].armor, "trust_signature": "",
+             "source": "Simulator", "source_url": "https://simulator.invalid/"} for name in names]},
     }

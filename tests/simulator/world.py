@@ -88,6 +88,7 @@ class ProviderVersion:
     sums: str = "ok"
     seed: int = 0                       # another seed gives the same version other bytes
     protocols: list[str] = field(default_factory=lambda: ["5.0"])
+    keys: list[str] | None = None       # that the registry names; None: the one that signs, "good" instead of "foreign"
 
     def check(self, where: str) -> None:
         where = f"{where} {self.version}"
@@ -112,6 +113,7 @@ class Provider:
     type: str
     namespace: str = "hashicorp"
     versions: list[ProviderVersion] = field(default_factory=list)
+    relative: bool = False              # the registry has the files itself and names them by relative URLs
 
     @property
     def product(self) -> str:
@@ -213,6 +215,7 @@ class World:
     tokens: list[str] = field(default_factory=list)     # that are good; with no tokens and no apps, all are
     apps: list[App] = field(default_factory=list)
     clock_offset: int = 0               # seconds that GitHub's clock is ahead
+    registry_tokens: list[str] = field(default_factory=list)    # the registry answers those who have one; empty: all
     after_inclusive: bool = False       # `after` also returns releases of exactly that instant
 
     def check(self) -> None:
@@ -276,6 +279,7 @@ def _merge(mine: list[Any], theirs: list[Any], key: str) -> None:
 
 
 _TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,), "list[str]": (list,),
+                                       "list[str] | None": (list, type(None)),
                                        "dict[str, str] | None": (dict, type(None))}
 
 

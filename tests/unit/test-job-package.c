@@ -121,7 +121,39 @@ static void test_provider(void) {
         check(!same->problem);
 
         check_string(other->name, "datadog/datadog");
-        check(strstr(other->problem, "datadog"));
+        check_string(other->source_name, "registry:registry.terraform.io/datadog/datadog");
+        check_string(other->registry_url, "https://registry.terraform.io");
+        check_string(other->directory, "providers/registry.terraform.io/datadog/datadog");
+        check_string(other->key_namespace, "datadog");
+        check(!other->problem && !other->providers_url);
+        check(!package_api_url(other, settings) && package_api_url(package, settings));
+}
+
+/* What a public registry has goes under all names of the mirror, what another one has under its own. */
+static void test_registry(void) {
+        _cleanup_(depot_unrefp) Depot *depot = new_provider("d", "HashiCorp", "aws"),
+                                      *private = new_provider("e", "Acme", "Thing");
+        Package *package;
+
+        check_int(string_assign(&depot->entries[0].registry, "registry.opentofu.org"), 0);
+        package = new_package(depot);
+        check_string(package->name, "hashicorp/aws");
+        check_string(package->source_name, "registry:registry.opentofu.org/hashicorp/aws");
+        check_string(package->directory, "providers/registry.terraform.io/hashicorp/aws");
+        check_string(package->key_namespace, "hashicorp");
+        check(package_hostnames(package, settings) == settings->provider_hostnames);
+        package_free(package);
+
+        check_int(string_assign(&private->entries[0].registry, "depot.acme.example:8443"), 0);
+        package = new_package(private);
+        check_string(package->name, "depot.acme.example:8443/acme/thing");
+        check_string(package->source_name, "registry:depot.acme.example:8443/acme/thing");
+        check_string(package->registry_url, "https://depot.acme.example:8443");
+        check_string(package->directory, "providers/depot.acme.example:8443/acme/thing");
+        check_string(package->key_namespace, "depot.acme.example:8443/acme");
+        check_string(package_hostnames(package, settings)[0], "depot.acme.example:8443");
+        check(!package_hostnames(package, settings)[1]);
+        package_free(package);
 }
 
 /* The same package in the same store, however the store is named. */
@@ -430,6 +462,7 @@ int main(void) {
         test_module();
         test_module_url();
         test_provider();
+        test_registry();
         test_identity();
         test_join();
         test_join_provider();

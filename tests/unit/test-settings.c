@@ -280,11 +280,61 @@ static void test_network(void) {
                 "set/opendepot.yaml:1:90: 'maxRate' must be between 64K and 1024G, not '1K'\n");
 }
 
+static void check_url(const RegistrySettings *registry, const char *host, const char *expected) {
+        _cleanup_free_ char *url = registry_settings_url(registry, host);
+
+        check_string(url, expected);
+}
+
+static void test_registries(void) {
+        _cleanup_(config_freep) Config *config = NULL;
+        const RegistrySettings *registry;
+
+        write_text("set/opendepot.yaml",
+                "upstream:\n"
+                "  defaultRegistry: registry.opentofu.org\n"
+                "  registries:\n"
+                "    - {host: registry.terraform.io, url: \"https://proxy.example/registry/\"}\n"
+                "    - {host: \"depot.acme.example:8443\", tokenCredential: acme}\n"
+                "keys: [{namespace: \"depot.acme.example:8443/Acme\", file: /k}]\n");
+        config = load("set", NULL);
+        check_config(config, "");
+        registry = &config->settings->registry;
+        check_string(registry->default_host, "registry.opentofu.org");
+        check_int(registry->n_registries, 2);
+        check_string(registry->registries[1].token_credential, "acme");
+        check_url(registry, "registry.terraform.io", "https://proxy.example/registry");
+        check_url(registry, "depot.acme.example:8443", "https://depot.acme.example:8443");
+        check_url(registry, "registry.opentofu.org", "https://registry.opentofu.org");
+        check_string(config->settings->keys[0].provider_namespace, "depot.acme.example:8443/Acme");
+
+        check_settings("upstream: {registries: [{host: a.example}]}\n",
+                "set/opendepot.yaml:1:25: a registry needs 'url', 'tokenCredential' or both\n");
+        check_settings("upstream: {registries: [{host: A.example, tokenCredential: t}]}\n",
+                "set/opendepot.yaml:1:32: 'host' must be a host name in lower case, with :port if it has "
+                "one, "
+                "not 'A.example'\n");
+        check_settings(
+                "upstream: {registries: [{host: a.example, url: \"http://a\", tokenCredential: t}]}\n",
+                "set/opendepot.yaml:1:25: credentials are sent to an https:// address only, not to "
+                "http://a\n");
+        check_settings("upstream: {registries: [{host: a.example, tokenCredential: t}, "
+                       "{host: a.example, tokenCredential: u}]}\n",
+                "set/opendepot.yaml:1:64: the host 'a.example' is in the list already\n");
+        check_settings("upstream: {registries: [{host: a.example, token: t}]}\n",
+                "set/opendepot.yaml:1:43: unknown key 'token'\n");
+        check_settings("keys: [{namespace: a/b/c, file: /k}]\n",
+                "set/opendepot.yaml:1:20: 'namespace' must be a provider namespace, after HOST/ when a "
+                "registry "
+                "of its own has it, not 'a/b/c'\n");
+}
+
 int main(void) {
         directory_make();
         test_settings();
         test_github();
         test_network();
+        test_registries();
         test_settings_problems();
         directory_remove();
         return EXIT_SUCCESS;
