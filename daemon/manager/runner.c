@@ -166,9 +166,11 @@ void runner_start(Runner *runner) {
         r = reconcile_start(&runner->manager->context, runner->package, &options, on_reconciled, runner);
         runner->running = true;
         runner->manager->n_running++;
-        if (r < 0)
+        if (r < 0) {
+                log_warning("%s: cannot be looked at: %s", runner->package->name, strerror(-r));
                 on_reconciled(runner->package,
                         &(ReconcileOutcome) { .package_failed = true, .reason = strerror(-r) }, runner);
+        }
 }
 
 void runner_interrupt(Runner *runner) {

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 
 from daemon import provider
-from setting import settings
+from setting import settings, wait_for
 from simulator.world import Provider, ProviderVersion, World
 from store_check import check
 
@@ -351,6 +351,46 @@ def test_document_of_a_platform_that_is_not_believed(daemon, upstream, name):
     assert state == "failed" and expected in why
     # The others are not stopped by it.
     assert check(daemon.store) == {"thing": {"1.1.0": PLATFORM}}
+
+
+@pytest.mark.parametrize("fault, expected", [
+    ({"action": "garbage"}, "the registry's answer for linux_amd64: package: unexpected character"),
+    ({"action": "garbage", "body": "[" * 100_000}, "nesting too deep"),
+    ({"action": "huge"}, "larger than the limit"),
+    ({"action": "status", "status": 404}, "HTTP 404"),
+    ({"action": "redirect-to", "location": "http://localhost:1/x"}, "the redirect leaves https"),
+])
+def test_answer_that_is_no_document_of_a_platform(daemon, upstream, fault, expected):
+    fault = dict(fault)
+    upstream.add_fault(fault.pop("action"), role="registry", path=f"{PACKAGE_PATH}$", **fault)
+    start(daemon, upstream, world(version("1.0.0"), version("1.1.0")))
+    state, why = reason(daemon)
+    assert state == "failed" and expected in why
+    assert check(daemon.store) == {"thing": {"1.1.0": PLATFORM}}
+
+
+@pytest.mark.parametrize("path", ["terraform.json$", f"{PACKAGE_PATH}$", "SHA256SUMS$"])
+def test_change_of_the_configuration_while_the_registry_is_asked(daemon, upstream, path):
+    """What waits for an answer is given up, and begins anew; likewise at the end of the daemon."""
+    upstream.replace(world(version("1.0.0")))
+    daemon.configure(keys=[key(upstream)])
+    daemon.write_depot("demo", [provider("thing", namespace="acme", platforms=ONE)])
+    upstream.add_fault("delay", path=path, ms=60_000)
+
+    def hangs():
+        return any(rule["hits"] > 0 for rule in upstream.faults())
+
+    daemon.start()
+    wait_for(hangs, 30, "the request")
+    upstream.clear_faults()
+    upstream.add_fault("delay", path=path, ms=60_000)
+    daemon.configure(keys=[key(upstream)], requireSignature=False)
+    daemon.run("reload")
+    wait_for(hangs, 30, "the same request again")
+    daemon.stop()
+    upstream.clear_faults()
+    daemon.start().settle()
+    assert daemon.states(PACKAGE) == {"1.0.0": "published"}
 
 
 def test_one_platform_does_not_stop_another(daemon, upstream):
