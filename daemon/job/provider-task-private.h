@@ -33,7 +33,7 @@ typedef struct ReleaseFile {
 
 struct ProviderTask {
         VersionTask base;
-        ReleaseFile shasums, signature;
+        ReleaseFile shasums, signature, manifest;
         Packages *packages;            /* of a registry; NULL: upstream is none */
         const PackagesAnswer *answers; /* one for each of `asked` */
         char **asked;                  /* platforms */
@@ -45,6 +45,14 @@ struct ProviderTask {
         Platform *platforms;
         size_t n_platforms;
 };
+
+/* Of a file of a release of HashiCorp, to be freed; NULL when out of memory. */
+char *provider_file_url(const ProviderTask *task, const char *file);
+/* Ends the task if nothing is under way any more. */
+void provider_finish_when_done(ProviderTask *task);
+
+/* provider-manifest.c: asks for the manifest, if upstream has not told the plugin protocols otherwise. The task ends after that. */
+void provider_manifest_start(ProviderTask *task);
 
 /* Who asks for most says so for all. */
 bool provider_requires_signature(const ProviderTask *task);

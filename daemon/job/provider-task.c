@@ -16,7 +16,7 @@ static const Settings *task_settings(const ProviderTask *task) {
         return task->base.context->settings;
 }
 
-static char *task_url(const ProviderTask *task, const char *file) {
+char *provider_file_url(const ProviderTask *task, const char *file) {
         return hashicorp_file_url(task_settings(task)->hashicorp_releases_url,
                 task->base.package->source.product, task->base.item->release->tag, file);
 }
@@ -38,17 +38,21 @@ static void platform_clear(Platform *platform) {
         free(platform->staged);
 }
 
-static void platform_end(Platform *platform) {
-        ProviderTask *task = platform->task;
-
-        platform->done = true;
+void provider_finish_when_done(ProviderTask *task) {
         for (size_t i = 0; i < task->n_platforms; i++)
                 if (!task->platforms[i].done)
                         return;
+        if (task->manifest.transfer)
+                return;
         /* Without one good platform there is nothing to commit. */
         if (task->base.yield.version && task->base.yield.version->n_artifacts == 0)
                 task->base.yield.version = record_version_free(task->base.yield.version);
         version_task_finish(&task->base);
+}
+
+static void platform_end(Platform *platform) {
+        platform->done = true;
+        provider_finish_when_done(platform->task);
 }
 
 static int platform_yield(Platform *platform, const char *h1) {
@@ -141,7 +145,7 @@ static int platform_download(Platform *platform) {
         _cleanup_free_ char *url = NULL;
 
         url = platform->answer ? strdup(platform->answer->package.url)
-                               : task_url(platform->task, platform->file);
+                               : provider_file_url(platform->task, platform->file);
         if (!url)
                 return -ENOMEM;
         return download_start(base->context->fetcher, base->context->offload,
@@ -341,9 +345,10 @@ static void accept_sums(ProviderTask *task, const WorkerReport *report) {
                 version_task_finish(base);
                 return;
         }
-        if (task->n_platforms > 0)
+        if (task->n_platforms > 0) {
+                provider_manifest_start(task);
                 start_platforms(task);
-        else
+        } else
                 check_recorded(task);
 }
 
@@ -590,8 +595,8 @@ static int start_hashicorp(ProviderTask *task) {
                 version_task_finish(base);
                 return 0;
         }
-        shasums_url = task_url(task, shasums);
-        signature_url = signature ? task_url(task, signature) : NULL;
+        shasums_url = provider_file_url(task, shasums);
+        signature_url = signature ? provider_file_url(task, signature) : NULL;
         if (!shasums_url || (signature && !signature_url))
                 return -ENOMEM;
         return provider_fetch_sums(task, shasums, shasums_url, signature, signature_url);
@@ -617,6 +622,7 @@ static void provider_task_clear(VersionTask *base) {
         worker_job_cancel(task->signature_job);
         release_file_clear(&task->shasums);
         release_file_clear(&task->signature);
+        release_file_clear(&task->manifest);
         for (size_t i = 0; task->platforms && i < task->n_platforms; i++)
                 platform_clear(&task->platforms[i]);
         free(task->platforms);

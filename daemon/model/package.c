@@ -44,6 +44,10 @@ char *package_provider_signature(const char *type, const char *version) {
         return text_format("terraform-provider-%s_%s_SHA256SUMS.sig", type, version);
 }
 
+char *package_provider_manifest(const char *type, const char *version) {
+        return text_format("terraform-provider-%s_%s_manifest.json", type, version);
+}
+
 bool platform_is_valid(const char *platform) {
         const char *separator = strchr(platform, '_');
 

@@ -24,10 +24,11 @@ char *package_directory(
 /* The keys that the signatures of a provider were checked with. */
 #define PROVIDER_KEYS_FILE "keys"
 
-/* "terraform-provider-<type>_<version>_<platform>.zip", "…_SHA256SUMS", "…_SHA256SUMS.sig"; "<version>.<suffix>". */
+/* "terraform-provider-<type>_<version>_<platform>.zip", "…_SHA256SUMS", "…_SHA256SUMS.sig", "…_manifest.json". */
 char *package_provider_zip(const char *type, const char *version, const char *platform);
 char *package_provider_shasums(const char *type, const char *version);
 char *package_provider_signature(const char *type, const char *version);
+char *package_provider_manifest(const char *type, const char *version);
 
 /* "<os>_<arch>", a valid name of which neither part is empty. */
 bool platform_is_valid(const char *platform);

@@ -262,3 +262,21 @@ int hashicorp_parse_releases(const char *data, size_t size, const char *product,
         *ret_after = TAKE_PTR(after);
         return 0;
 }
+
+int hashicorp_parse_manifest(const char *data, size_t size, char ***ret, char **ret_error) {
+        _cleanup_(strings_freep) char **protocols = NULL;
+        _cleanup_(json_unrefp) json_object *value = NULL;
+        Place manifest, metadata;
+        int r;
+
+        r = place_parse(data, size, "manifest", json_type_object, &value, &manifest, ret_error);
+        if (r >= 0)
+                r = place_member(&manifest, "metadata", json_type_object, PLACE_REQUIRED, &metadata);
+        if (r >= 0)
+                r = place_strings(&metadata, "protocol_versions", RELEASE_PROTOCOLS_MAX, PLACE_REQUIRED,
+                        protocol_is_valid, "a version of the plugin protocol", &protocols);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(protocols);
+        return 0;
+}

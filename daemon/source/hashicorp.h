@@ -12,6 +12,10 @@ char *hashicorp_releases_url(const char *api_url, const char *product, const cha
 char *hashicorp_file_url(
         const char *releases_url, const char *product, const char *version, const char *file);
 
+/* The manifest of a release of a provider: {"version": 1, "metadata": {"protocol_versions": ["5.0"]}}. *ret: the versions of the plugin
+ * protocol, to be freed with strings_free(). */
+int hashicorp_parse_manifest(const char *data, size_t size, char ***ret, char **ret_error);
+
 /* One page of releases of `product`. Other license classes and unparseable versions are skipped and counted; withdrawn
  * releases are listed as such. *ret_after: the cursor of the next page, exactly as received, NULL for an empty page,
  * which is the end. Of the URLs in the answer only the last path segments are used: files are fetched from the

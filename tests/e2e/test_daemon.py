@@ -153,7 +153,7 @@ def test_failures_are_tried_again_by_themselves(failed, upstream):
     lost = failed.packages()["hashicorp/lost"]
     assert (lost["state"], lost["attempts"], lost.get("nextTry")) == ("current", 0, None)
     assert failed.states("hashicorp/part") == {"1.1.0": "published", "1.0.0": "published"}
-    assert len(upstream.requests("hashicorp_releases", "provider-part")) == 3
+    assert len(upstream.requests("hashicorp_releases", "provider-part")) == 4
 
 
 def test_second_failure_waits_longer(failed, upstream):

@@ -191,7 +191,7 @@ def test_new_version_is_all_that_is_fetched(synced, upstream):
     outcome = synced.sync()
     assert (outcome["versionsAdded"], outcome["versionsFailed"]) == (1, 0)
     files = [r["path"] for r in upstream.requests("hashicorp_releases")]
-    assert len(files) == 4 and all("3.4.0" in path for path in files)
+    assert len(files) == 5 and all("3.4.0" in path for path in files)
     assert "3.4.0" in check(synced.store)["null"]
 
 

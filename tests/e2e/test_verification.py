@@ -255,3 +255,21 @@ def test_enterprise_releases_are_not_considered(daemon, upstream):
     assert upstream.requests("hashicorp_releases", "_4.") == []
     assert daemon.packages()[PACKAGE]["state"] == "current"
     check_others(daemon)
+
+
+@pytest.mark.parametrize("fault", [None, {"action": "status", "status": 404}, {"action": "wrong-digest", "offset": 5},
+                                   {"action": "garbage"}, {"action": "huge"}])
+def test_manifest_tells_the_plugin_protocols(daemon, upstream, fault):
+    """One that is missing or not the signed one tells nothing, and stops nothing."""
+    upstream.replace(World([Provider("null", versions=[ProviderVersion("1.0.0", ["linux_amd64"], 20_000,
+                                                                       protocols=["5.0", "6.0"])])]))
+    if fault:
+        upstream.add_fault(**fault, path=r"_manifest\.json$")
+    daemon.write_depot("team", [provider("null", platforms=(("linux",), ("amd64",)))])
+    daemon.start().settle()
+    (version,) = daemon.versions("hashicorp/null").values()
+    assert version["state"] == "published"
+    assert version.get("protocols") == (None if fault else ["5.0", "6.0"])
+    record = json.loads((daemon.provider_directory("null") / "record.json").read_text())
+    assert record["versions"]["1.0.0"].get("protocols") == version.get("protocols")
+    assert len(upstream.requests("hashicorp_releases", "_manifest.json")) == 1

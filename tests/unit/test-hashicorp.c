@@ -274,6 +274,29 @@ static void test_bounds(void) {
         check_refused(too_many, "releases: 10001 elements, at most 10000 are accepted");
 }
 
+static void check_manifest(const char *text, const char *expected) {
+        _cleanup_(strings_freep) char **protocols = NULL;
+        _cleanup_free_ char *error = NULL;
+
+        check_int(hashicorp_parse_manifest(text, strlen(text), &protocols, &error), -EBADMSG);
+        check(!protocols);
+        check_string(error, expected);
+}
+
+static void test_manifest(void) {
+        static const char text[] =
+                "{\"version\": 1, \"metadata\": {\"protocol_versions\": [\"5.0\", \"6.0\"]}}";
+        _cleanup_(strings_freep) char **protocols = NULL;
+
+        check_int(hashicorp_parse_manifest(text, strlen(text), &protocols, NULL), 0);
+        check_int(strings_length(protocols), 2);
+        check_string(protocols[0], "5.0");
+        check_string(protocols[1], "6.0");
+        check_manifest("{\"version\": 1}", "manifest.metadata: missing");
+        check_manifest("{\"metadata\": {\"protocol_versions\": [\"five\"]}}",
+                "manifest.metadata.protocol_versions[0]: \"five\" is not a version of the plugin protocol");
+}
+
 int main(void) {
         test_urls();
         test_skipped();
@@ -281,6 +304,7 @@ int main(void) {
         test_duplicates();
         test_refused();
         test_bounds();
+        test_manifest();
         test_recorded_pages();
         test_recorded_cut();
         return EXIT_SUCCESS;
