@@ -197,6 +197,8 @@ def test_private_registry_with_a_token(daemon, upstream):
     daemon.restart()
     daemon.sync()
     assert daemon.states(NAME) == {"1.0.0": "published"}
+    why = daemon.run("why", NAME, "1.0.0").stdout
+    assert upstream.endpoints["fingerprint"] in why and "registry:registry.acme.example/acme/thing" in why
     for text in (daemon.text(), daemon.run("status").stdout, daemon.run("show", NAME).stdout,
                  *(path.read_text(errors="replace") for path in daemon.state.rglob("*.json"))):
         assert TOKEN not in text
@@ -254,6 +256,7 @@ def test_key_that_nobody_knows_waits_for_the_operator(daemon, upstream):
     state, why = reason(daemon)
     assert state == "held" and f"signed by key {good}, pinned for namespace acme is none" in why
     assert not [file for file in daemon.files() if file.endswith(".zip")]
+    assert good in daemon.run("why", PACKAGE, "1.0.0").stdout
     daemon.run("keys", "accept", "acme", good)
     daemon.settle()
     assert reason(daemon) == ("published", None)
