@@ -28,6 +28,8 @@ struct Download {
 
         int staging_fd;
         char *url, *name, *part, *meta;
+        char *shown; /* the URL for people */
+        bool hides_query;
         Budget *budget;
         bool use_reserve;
         char *bearer;                          /* secret */
@@ -54,6 +56,7 @@ static Download *download_free(Download *download) {
                 download->resume->download = NULL;
         close_fd(download->fd);
         free(download->url);
+        free(download->shown);
         secret_text_free(download->bearer);
         free(download->name);
         free(download->part);
@@ -95,7 +98,7 @@ static int write_meta(Download *download) {
         _cleanup_free_ char *text = NULL;
         _cleanup_close_ int fd = -EBADF;
 
-        if (!object || json_set_string(object, "url", download->url) < 0 ||
+        if (!object || json_set_string(object, "url", download->shown) < 0 ||
                 json_set_string(object, "etag", download->etag) < 0)
                 return -ENOMEM;
         text = json_format(object, false);
@@ -115,7 +118,8 @@ static char *read_meta(const Download *download) {
 
         if (fs_read_file(download->staging_fd, download->meta, META_SIZE_MAX, &data, &size) < 0 ||
                 json_parse(data, size, &object, NULL) < 0 || json_get_string(object, "url", &url) <= 0 ||
-                json_get_string(object, "etag", &etag) <= 0 || !streq(url, download->url) || etag[0] != '"')
+                json_get_string(object, "etag", &etag) <= 0 || !streq(url, download->shown) ||
+                etag[0] != '"')
                 return NULL;
         return strdup(etag);
 }
@@ -177,7 +181,7 @@ static void on_written(int r, uint64_t size, const char *sha256, void *userdata)
                 remove_part(download);
                 forget_meta(download);
                 report.result = DOWNLOAD_MISMATCH;
-                text_set(&message, "%s: expected SHA-256 %s, received %s", download->url,
+                text_set(&message, "%s: expected SHA-256 %s, received %s", download->shown,
                         download->expected_sha256, report.sha256);
                 report.message = message;
                 download_end(download, &report);
@@ -404,6 +408,7 @@ static int download_begin(Download *download) {
         return fetcher_start(download->fetcher,
                 &(FetchRequest) {
                         .url = download->url,
+                        .hides_query = download->hides_query,
                         .bearer = download->bearer,
                         .budget = download->budget,
                         .use_reserve = download->use_reserve,
@@ -439,6 +444,10 @@ int download_start(Fetcher *fetcher, Offload *offload, const DownloadRequest *re
                         request->expected_sha256);
 
         r = string_assign(&download->url, request->url);
+        if (r >= 0)
+                r = string_assign(&download->shown, request->url);
+        if (r >= 0 && download->shown && request->hides_query)
+                download->shown[strcspn(download->shown, "?#")] = '\0';
         if (r >= 0)
                 r = string_assign(&download->bearer, request->bearer);
         if (r >= 0)

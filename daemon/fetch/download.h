@@ -39,7 +39,8 @@ static inline bool download_report_is_final(const DownloadReport *report) {
 
 typedef struct DownloadRequest {
         const char *url;
-        const char *bearer; /* see FetchRequest; NULL: none */
+        bool hides_query;   /* see FetchRequest */
+        const char *bearer; /* the same; NULL: none */
         Budget *budget;     /* the same; then the requests are serial */
         bool use_reserve;
         int staging_fd;              /* directory, borrowed for as long as the download lives */

@@ -22,10 +22,11 @@ struct Transfer {
         TransferState state;
 
         char *url, *accept, *etag, *host;
+        char *shown;  /* the URL for people */
         char *bearer; /* secret */
         char *request_body;
         uint64_t size_max;
-        bool bulk, serial, use_reserve;
+        bool bulk, serial, use_reserve, hides_query;
         Budget *budget;
         const FetchSink *sink;
         void (*on_done)(const FetchResponse *response, void *userdata);

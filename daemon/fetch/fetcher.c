@@ -61,6 +61,7 @@ static Transfer *transfer_free(Transfer *transfer) {
                 fetcher->last = transfer->previous;
 
         free(transfer->url);
+        free(transfer->shown);
         free(transfer->accept);
         free(transfer->etag);
         free(transfer->host);
@@ -122,6 +123,7 @@ int fetcher_start(Fetcher *fetcher, const FetchRequest *request, Transfer **ret)
                 .serial = request->serial,
                 .budget = request->budget,
                 .use_reserve = request->use_reserve,
+                .hides_query = request->hides_query,
                 .sink = request->sink,
                 .on_done = request->on_done,
                 .userdata = request->userdata,
@@ -138,6 +140,10 @@ int fetcher_start(Fetcher *fetcher, const FetchRequest *request, Transfer **ret)
         r = copy_url_host(request->url, &transfer->host);
         if (r >= 0)
                 r = string_assign(&transfer->url, request->url);
+        if (r >= 0)
+                r = string_assign(&transfer->shown, request->url);
+        if (r >= 0 && transfer->shown && request->hides_query)
+                transfer->shown[strcspn(transfer->shown, "?#")] = '\0';
         if (r >= 0)
                 r = string_assign(&transfer->accept, request->accept);
         if (r >= 0)
@@ -344,13 +350,13 @@ static void transfer_complete(Transfer *transfer, CURLcode code) {
         response.status = response_status(transfer->easy);
         if (transfer->too_large) {
                 response.result = FETCH_TOO_LARGE;
-                text_set(&error, "%s: larger than the limit of %llu bytes", transfer->url,
+                text_set(&error, "%s: larger than the limit of %llu bytes", transfer->shown,
                         (unsigned long long) transfer->size_max);
         } else if (transfer->sink_failed)
                 response.result = FETCH_ABORTED;
         else
-                response_judge(
-                        transfer->easy, code, transfer->error_buffer, &transfer->body, &response, &error);
+                response_judge(transfer->easy, code, transfer->hides_query, transfer->error_buffer,
+                        &transfer->body, &response, &error);
         /* libcurl does not say whose certificate it was, or where it stands. */
         if (code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CONNECT_ERROR) {
                 char *explanation = network_explain_failure(&transfer->fetcher->network);
@@ -364,7 +370,7 @@ static void transfer_complete(Transfer *transfer, CURLcode code) {
         if (response.result == FETCH_OK && transfer->size != UINT64_MAX &&
                 transfer->received != transfer->size) {
                 response.result = FETCH_UNAVAILABLE;
-                text_set(&error, "%s: %llu of %llu bytes", transfer->url,
+                text_set(&error, "%s: %llu of %llu bytes", transfer->shown,
                         (unsigned long long) transfer->received, (unsigned long long) transfer->size);
         }
         response.error = error;
@@ -383,14 +389,14 @@ static void refuse_held(Transfer *transfer, uint64_t until_usec) {
         clock_format(until_usec, until);
         if (transfer->budget)
                 text_set(&message, "%s: not asked, the request budget (%s) is used up%s until %s",
-                        transfer->url, transfer->budget->name,
+                        transfer->shown, transfer->budget->name,
                         budget_held_until(transfer->budget, true, clock_realtime_usec()) == 0
                                 ? " but for its reserve"
                                 : "",
                         until);
         else
                 text_set(&message, "%s: not asked, the rate limit of the host is used up until %s",
-                        transfer->url, until);
+                        transfer->shown, until);
         response.error = message;
         transfer_finish(transfer, &response);
 }
@@ -399,7 +405,7 @@ static void refuse_network(Transfer *transfer) {
         _cleanup_free_ char *message = NULL;
         FetchResponse response = { .result = FETCH_REFUSED };
 
-        text_set(&message, "%s: not asked: %s", transfer->url, transfer->fetcher->network.problem);
+        text_set(&message, "%s: not asked: %s", transfer->shown, transfer->fetcher->network.problem);
         response.error = message;
         transfer_finish(transfer, &response);
 }
@@ -408,7 +414,7 @@ static void fail_to_start(Transfer *transfer, int error) {
         _cleanup_free_ char *message = NULL;
         FetchResponse response = { .result = FETCH_UNAVAILABLE };
 
-        text_set(&message, "%s: cannot start the transfer: %s", transfer->url, strerror(-error));
+        text_set(&message, "%s: cannot start the transfer: %s", transfer->shown, strerror(-error));
         response.error = message;
         transfer_finish(transfer, &response);
 }

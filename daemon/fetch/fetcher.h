@@ -68,6 +68,7 @@ typedef struct FetchRequest {
         const char *accept; /* NULL: anything */
         const char *etag;   /* If-None-Match; NULL: unconditional */
         uint64_t size_max;
+        bool hides_query; /* what is behind the '?' of the URL may be a key to what is there, and is not for people */
         bool bulk;   /* an artifact: waits behind documents */
         bool serial; /* never two such at once to one host, or of one budget; of bulk, until the body begins */
         Budget *budget;   /* what it counts against, borrowed; NULL: limits hold for the whole host */

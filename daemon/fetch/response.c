@@ -163,7 +163,7 @@ static uint64_t response_date(CURL *easy) {
 }
 
 /* Where it was answered, for people. The query of an address that a server led to may be a key to what is there. */
-static char *shown_url(CURL *easy) {
+static char *shown_url(CURL *easy, bool hides_query) {
         const char *url = NULL;
         long n_redirects = 0;
         char *shown;
@@ -171,14 +171,14 @@ static char *shown_url(CURL *easy) {
         (void) curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
         (void) curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &n_redirects);
         shown = strdup(strempty(url));
-        if (shown && n_redirects > 0)
+        if (shown && (hides_query || n_redirects > 0))
                 shown[strcspn(shown, "?#")] = '\0';
         return shown;
 }
 
-void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buffer *body,
+void response_judge(CURL *easy, CURLcode code, bool hides_query, const char *error_text, const Buffer *body,
         FetchResponse *response, char **ret_error) {
-        _cleanup_free_ char *shown = shown_url(easy);
+        _cleanup_free_ char *shown = shown_url(easy, hides_query);
         const char *url = strempty(shown);
         long status = response_status(easy);
 

@@ -13,7 +13,7 @@ bool response_is_good(long status);
 int response_start(CURL *easy, uint64_t offset, FetchStart *ret);
 
 /* Fills result, etag, link, date_usec and not_before_usec of *response (whose strings live as long as the handle), and the error. */
-void response_judge(CURL *easy, CURLcode code, const char *error_text, const Buffer *body,
+void response_judge(CURL *easy, CURLcode code, bool hides_query, const char *error_text, const Buffer *body,
         FetchResponse *response, char **ret_error);
 
 /* What the headers x-ratelimit-… say; `limited` is left to the caller. */

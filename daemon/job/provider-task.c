@@ -151,6 +151,7 @@ static int platform_download(Platform *platform) {
         return download_start(base->context->fetcher, base->context->offload,
                 &(DownloadRequest) {
                         .url = url,
+                        .hides_query = platform->answer,
                         .staging_fd = base->package->store->staging_fd,
                         .name = platform->staged,
                         .expected_sha256 = platform->sha256,
@@ -533,6 +534,7 @@ static int fetch_release_file(
         return fetcher_start(task->base.context->fetcher,
                 &(FetchRequest) {
                         .url = url,
+                        .hides_query = task->answers,
                         .size_max = size_max,
                         .on_done = on_release_file,
                         .userdata = file,

@@ -130,8 +130,7 @@ int registry_parse_discovery(
                 return -ENOENT;
         r = registry_resolve_url(url, reference, &resolved);
         if (r == -EINVAL)
-                return place_refuse_text(
-                        &services, "providers.v1", reference, "is not a URL that may be followed");
+                return place_refuse(&services, "providers.v1", "not a URL that may be followed");
         if (r < 0)
                 return r;
         *ret_providers_url = TAKE_PTR(resolved);
@@ -245,8 +244,8 @@ static int parse_url(const Place *place, const char *key, PlaceNeed need, const 
         if (r <= 0 || (need == PLACE_OPTIONAL && isempty(reference)))
                 return r;
         r = registry_resolve_url(url, reference, ret);
-        return r == -EINVAL ? place_refuse_text(place, key, reference, "is not a URL that may be followed")
-                            : r;
+        /* It may hold a secret. */
+        return r == -EINVAL ? place_refuse(place, key, "not a URL that may be followed") : r;
 }
 
 /* Registries write an empty list as [], as null or not at all. */

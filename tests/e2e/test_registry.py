@@ -336,9 +336,9 @@ DOCUMENTS = {
     "path": ({"filename": "../../terraform-provider-thing_1.0.0_linux_amd64.zip"}, "is not a file name"),
     "digest": ({"shasum": OTHER}, f"for terraform-provider-thing_1.0.0_linux_amd64.zip, the registry tells {OTHER}"),
     "no digest": ({"shasum": "abc"}, "is not a SHA-256"),
-    "downgrade": ({"download_url": "http://example.com/a.zip"}, "is not a URL that may be followed"),
-    "user": ({"shasums_url": "https://user@example.com/SHA256SUMS"}, "is not a URL that may be followed"),
-    "scheme": ({"download_url": "file:///etc/passwd"}, "is not a URL that may be followed"),
+    "downgrade": ({"download_url": "http://example.com/a.zip"}, "not a URL that may be followed"),
+    "user": ({"shasums_url": "https://user@example.com/SHA256SUMS"}, "not a URL that may be followed"),
+    "scheme": ({"download_url": "file:///etc/passwd"}, "not a URL that may be followed"),
     "no sums": ({"shasums_url": None}, "shasums_url"),
     "key": ({"signing_keys": {"gpg_public_keys": [{"ascii_armor": "x" * (1 << 20 | 1)}]}}, "larger than 1048576 bytes"),
 }
@@ -396,6 +396,26 @@ def test_change_of_the_configuration_while_the_registry_is_asked(daemon, upstrea
     assert daemon.states(PACKAGE) == {"1.0.0": "published"}
 
 
+def test_key_in_the_query_of_an_address_is_not_told(daemon, upstream):
+    """As registries sign links to files for a few minutes."""
+    secret = "X-Signature=s3cret"
+    upstream.replace(world(version("1.0.0"), version("1.1.0"), version("1.2.0")))
+    for number in ("1.0.0", "1.1.0", "1.2.0"):
+        path = f"/v1/providers/acme/thing/{number}/download/linux/amd64"
+        known = document(upstream, path)
+        alter(upstream, path, **{name: f"{known[name]}?{secret}" for name in
+                                 ("download_url", "shasums_url", "shasums_signature_url")})
+    upstream.add_fault("status", role="hashicorp_releases", path=r"1\.0\.0.*SHA256SUMS\?", status=403)
+    upstream.add_fault("wrong-digest", role="hashicorp_releases", path=r"1\.1\.0.*\.zip")
+    start(daemon, upstream, world(version("1.0.0"), version("1.1.0"), version("1.2.0")))
+    assert daemon.states(PACKAGE) == {"1.2.0": "published", "1.1.0": "failed", "1.0.0": "failed"}
+    assert "SHA256SUMS: HTTP 403" in reason(daemon)[1]
+    assert [path for path in paths(upstream, "hashicorp_releases") if secret in path and ".zip" in path]
+    daemon.stop()
+    for text in (daemon.text(), *(path.read_text(errors="replace") for path in daemon.state.rglob("*") if path.is_file())):
+        assert "s3cret" not in text
+
+
 def test_one_platform_does_not_stop_another(daemon, upstream):
     wanted = world(version("1.0.0", ["linux_amd64", "linux_arm64"]))
     upstream.replace(wanted)
@@ -424,7 +444,7 @@ ANSWERS = {
                                          "content_type": "application/json"}, "has no provider registry"),
     "no services": ("terraform.json$", {"action": "status", "status": 404}, "has no provider registry"),
     "providers in the clear": ("terraform.json$", {"action": "garbage", "body": '{"providers.v1": "http://example.com/"}'},
-                               "is not a URL that may be followed"),
+                               "not a URL that may be followed"),
     "deep": ("/versions$", {"action": "garbage", "body": DEEP}, "nesting too deep"),
     "huge": ("/versions$", {"action": "huge"}, "larger than the limit of 33554432 bytes"),
     "huge discovery": ("terraform.json$", {"action": "huge"}, "larger than the limit of 1048576 bytes"),
