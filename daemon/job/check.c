@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/message-id.h"
+#include "base/shared.h"
 #include "base/text.h"
 #include "job/commit.h"
 
@@ -95,7 +96,7 @@ static void drop_missing_artifacts(Check *check, const StoreListEntry *entries, 
                                 continue;
                         }
                         report_missing(check->package, version, artifact);
-                        free(artifact->platform);
+                        shared_unref(artifact->platform);
                         free(artifact->file);
                         check->record_changed = true;
                         check->n_mended++;

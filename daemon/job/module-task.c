@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/sha256.h"
+#include "base/shared.h"
 #include "fetch/download.h"
 #include "job/version-task-private.h"
 #include "source/github.h"
@@ -58,7 +59,7 @@ static int describe_version(ModuleTask *task, const WorkerReport *report) {
         if (r >= 0)
                 r = string_assign(&version->commit, report->commit[0] ? report->commit : NULL);
         if (r >= 0)
-                r = string_assign(&version->scan, "not scanned");
+                r = shared_assign(&version->scan, "not scanned");
         if (r >= 0)
                 r = string_assign(&artifact.file, task->file);
         return r < 0 ? r : record_version_put_artifact(version, &artifact);

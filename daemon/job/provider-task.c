@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/list.h"
+#include "base/shared.h"
 #include "job/provider-task-private.h"
 #include "source/hashicorp.h"
 #include "verify/shasums.h"
@@ -62,13 +63,13 @@ static int platform_yield(Platform *platform, const char *h1) {
 
         memcpy(artifact.sha256, platform->sha256, sizeof(artifact.sha256));
         (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", h1);
-        r = string_assign(&artifact.platform, platform->name);
+        r = shared_assign(&artifact.platform, platform->name);
         if (r >= 0)
                 r = string_assign(&artifact.file, platform->file);
         if (r >= 0 && !platform->adopting)
                 r = version_yield_add_file(yield, platform->staged, platform->file);
         if (r < 0) {
-                free(artifact.platform);
+                shared_unref(artifact.platform);
                 free(artifact.file);
                 return r;
         }
@@ -281,12 +282,12 @@ static int describe_version(ProviderTask *task, const WorkerReport *report) {
                 version->hash_algorithm = report->hash_algorithm;
                 version->key_expired = report->key_expired;
                 if (r >= 0)
-                        r = string_assign(&version->key_fingerprint, report->primary_fingerprint);
+                        r = shared_assign(&version->key_fingerprint, report->primary_fingerprint);
                 if (r >= 0)
-                        r = string_assign(&version->subkey_fingerprint, report->signing_fingerprint);
+                        r = shared_assign(&version->subkey_fingerprint, report->signing_fingerprint);
         }
         if (r >= 0)
-                r = string_assign(&version->scan, "not scanned");
+                r = shared_assign(&version->scan, "not scanned");
         return r;
 }
 

@@ -1,6 +1,7 @@
 #include "manager/manager.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -29,6 +30,9 @@ static int on_wake(sd_event_source *source, void *userdata) {
         for (size_t i = 0; i < manager->n_runners && manager->n_running < RUNNING_MAX; i++)
                 if (!manager->runners[i]->running && runner_is_waiting(manager->runners[i]))
                         runner_start(manager->runners[i]);
+        /* Lists and documents that were read stood between what is kept: until the next poll the system has their room. */
+        if (manager->n_running == 0)
+                (void) malloc_trim(0);
         return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "base/names.h"
 #include "base/sha256.h"
+#include "base/shared.h"
 #include "model/place.h"
 #include "model/record-private.h"
 #include "model/release.h"
@@ -22,37 +23,8 @@ static char *const version_members[] = { "state", "reason", "publishedAt", "tag"
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
 static char *const artifact_members[] = { "file", "size", "sha256", "h1", NULL };
 
-static const char *const version_state_table[_VERSION_STATE_MAX] = {
-        [VERSION_PLANNED] = "planned",
-        [VERSION_FETCHING] = "fetching",
-        [VERSION_VERIFYING] = "verifying",
-        [VERSION_REPACKING] = "repacking",
-        [VERSION_SCANNING] = "scanning",
-        [VERSION_STORING] = "storing",
-        [VERSION_PUBLISHED] = "published",
-        [VERSION_HELD] = "held",
-        [VERSION_FAILED] = "failed",
-        [VERSION_WITHDRAWN] = "withdrawn",
-        [VERSION_PRUNING] = "pruning",
-};
-
-const char *version_state_to_string(VersionState state) {
-        return state >= 0 && state < _VERSION_STATE_MAX ? version_state_table[state] : NULL;
-}
-
-bool version_state_is_tried_again(VersionState state) {
-        return state == VERSION_FAILED || state == VERSION_HELD;
-}
-
-VersionState version_state_from_string(const char *string) {
-        for (VersionState state = 0; state < _VERSION_STATE_MAX; state++)
-                if (streq(string, version_state_table[state]))
-                        return state;
-        return _VERSION_STATE_INVALID;
-}
-
 static void artifact_clear(RecordArtifact *artifact) {
-        free(artifact->platform);
+        shared_unref(artifact->platform);
         free(artifact->file);
         *artifact = (RecordArtifact) {};
 }
@@ -64,9 +36,9 @@ RecordVersion *record_version_free(RecordVersion *version) {
         free(version->reason);
         free(version->tag);
         free(version->commit);
-        free(version->key_fingerprint);
-        free(version->subkey_fingerprint);
-        free(version->scan);
+        shared_unref(version->key_fingerprint);
+        shared_unref(version->subkey_fingerprint);
+        shared_unref(version->scan);
         strings_free(version->protocols);
         record_upstream_clear(version);
         for (size_t i = 0; i < version->n_artifacts; i++)
@@ -135,6 +107,26 @@ RecordVersion *record_find(const Record *record, const Version *version) {
         return find_position(record, version, &position) ? record->versions[position] : NULL;
 }
 
+/* The texts that it has in common with its neighbour are kept once. */
+static void share_texts(const Record *record, size_t position) {
+        RecordVersion *version = record->versions[position];
+        const RecordVersion *other;
+
+        if (record->n_versions < 2)
+                return;
+        other = record->versions[position > 0 ? position - 1 : position + 1];
+        shared_merge(&version->key_fingerprint, other->key_fingerprint);
+        shared_merge(&version->subkey_fingerprint, other->subkey_fingerprint);
+        shared_merge(&version->scan, other->scan);
+        for (size_t i = 0; i < version->n_artifacts; i++) {
+                const RecordArtifact *artifact =
+                        record_version_find_artifact(other, version->artifacts[i].platform);
+
+                if (artifact)
+                        shared_merge(&version->artifacts[i].platform, artifact->platform);
+        }
+}
+
 int record_put(Record *record, RecordVersion *version) {
         size_t position;
         int r;
@@ -144,6 +136,7 @@ int record_put(Record *record, RecordVersion *version) {
                 if (record->versions[position] != version)
                         record_version_free(record->versions[position]);
                 record->versions[position] = version;
+                share_texts(record, position);
                 return 0;
         }
         r = list_grow(&record->versions, record->n_versions, sizeof(RecordVersion *));
@@ -153,6 +146,7 @@ int record_put(Record *record, RecordVersion *version) {
                 (record->n_versions - position) * sizeof(RecordVersion *));
         record->versions[position] = version;
         record->n_versions++;
+        share_texts(record, position);
         return 0;
 }
 
@@ -231,13 +225,18 @@ static int replace_strings(char ***strings, char *const *by) {
 static int copy_artifact(RecordVersion *version, const RecordArtifact *artifact) {
         RecordArtifact copy = *artifact;
 
-        copy.platform = copy.file = NULL;
-        if (string_assign(&copy.platform, artifact->platform) < 0 ||
-                string_assign(&copy.file, artifact->file) < 0) {
-                artifact_clear(&copy);
+        copy.file = NULL;
+        if (string_assign(&copy.file, artifact->file) < 0)
                 return -ENOMEM;
-        }
+        copy.platform = NULL;
+        shared_copy(&copy.platform, artifact->platform);
         return record_version_put_artifact(version, &copy);
+}
+
+static void copy_shared(RecordVersion *to, const RecordVersion *from) {
+        shared_copy(&to->key_fingerprint, from->key_fingerprint);
+        shared_copy(&to->subkey_fingerprint, from->subkey_fingerprint);
+        shared_copy(&to->scan, from->scan);
 }
 
 int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
@@ -256,11 +255,9 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
         if (string_assign(&copy->reason, version->reason) < 0 ||
                 string_assign(&copy->tag, version->tag) < 0 ||
                 string_assign(&copy->commit, version->commit) < 0 ||
-                string_assign(&copy->key_fingerprint, version->key_fingerprint) < 0 ||
-                string_assign(&copy->subkey_fingerprint, version->subkey_fingerprint) < 0 ||
-                string_assign(&copy->scan, version->scan) < 0 ||
                 replace_strings(&copy->protocols, version->protocols) < 0)
                 return -ENOMEM;
+        copy_shared(copy, version);
         for (size_t i = 0; i < version->n_artifacts; i++) {
                 r = copy_artifact(copy, &version->artifacts[i]);
                 if (r < 0)
@@ -294,11 +291,9 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
         if (string_assign(&joined->reason, brought->reason) < 0 ||
                 string_assign(&joined->tag, brought->tag) < 0 ||
                 string_assign(&joined->commit, brought->commit) < 0 ||
-                string_assign(&joined->key_fingerprint, brought->key_fingerprint) < 0 ||
-                string_assign(&joined->subkey_fingerprint, brought->subkey_fingerprint) < 0 ||
-                string_assign(&joined->scan, brought->scan) < 0 ||
                 (brought->protocols && replace_strings(&joined->protocols, brought->protocols) < 0))
                 return -ENOMEM;
+        copy_shared(joined, brought);
         for (size_t i = 0; i < brought->n_artifacts; i++) {
                 r = copy_artifact(joined, &brought->artifacts[i]);
                 if (r < 0)
@@ -399,6 +394,15 @@ int record_keep_unknown_below(
         return set_member(unknown, key, TAKE_PTR(below));
 }
 
+static int parse_shared(const Place *place, const char *key, PlaceNeed need,
+        bool (*is_valid)(const char *text), const char *what, const char **ret) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = place_copy(place, key, need, is_valid, what, &text);
+        return r > 0 ? shared_assign(ret, text) : r;
+}
+
 static int parse_signature(const Place *place, RecordVersion *version) {
         Place signature;
         uint64_t hash = 0;
@@ -407,10 +411,10 @@ static int parse_signature(const Place *place, RecordVersion *version) {
         r = place_member(place, "signature", json_type_object, PLACE_OPTIONAL, &signature);
         if (r <= 0)
                 return r;
-        r = place_copy(&signature, "key", PLACE_REQUIRED, fingerprint_is_valid, "a fingerprint",
+        r = parse_shared(&signature, "key", PLACE_REQUIRED, fingerprint_is_valid, "a fingerprint",
                 &version->key_fingerprint);
         if (r >= 0)
-                r = place_copy(&signature, "subkey", PLACE_OPTIONAL, fingerprint_is_valid, "a fingerprint",
+                r = parse_shared(&signature, "subkey", PLACE_OPTIONAL, fingerprint_is_valid, "a fingerprint",
                         &version->subkey_fingerprint);
         if (r >= 0)
                 r = place_time(&signature, "signedAt", PLACE_OPTIONAL, &version->signed_usec);
@@ -475,7 +479,7 @@ static int parse_artifacts(const Place *place, PackageKind kind, RecordVersion *
                 if (r >= 0)
                         r = parse_artifact(&one, version->state, &artifact);
                 if (r >= 0 && kind == PACKAGE_PROVIDER)
-                        r = string_assign(&artifact.platform, key);
+                        r = shared_assign(&artifact.platform, key);
                 if (r >= 0)
                         r = record_version_put_artifact(version, &artifact);
                 if (r >= 0)
@@ -529,7 +533,7 @@ static int parse_version(const Place *place, PackageKind kind, RecordVersion **r
         if (r >= 0)
                 r = place_bool(place, "proofMissing", PLACE_OPTIONAL, &version->proof_missing);
         if (r >= 0)
-                r = place_copy(place, "scan", PLACE_OPTIONAL, NULL, NULL, &version->scan);
+                r = parse_shared(place, "scan", PLACE_OPTIONAL, NULL, NULL, &version->scan);
         if (r >= 0)
                 r = place_strings(place, "protocols", RELEASE_PROTOCOLS_MAX, PLACE_OPTIONAL,
                         protocol_is_valid, "a version of the plugin protocol", &version->protocols);

@@ -53,8 +53,8 @@ const char *version_state_to_string(VersionState state); /* "planned", "fetching
 VersionState version_state_from_string(const char *string);
 
 typedef struct RecordArtifact {
-        char *platform; /* "linux_amd64"; NULL for a module */
-        char *file;     /* name in the package's directory */
+        const char *platform; /* shared: "linux_amd64"; NULL for a module */
+        char *file;           /* name in the package's directory */
         uint64_t size;
         char sha256[65];
         char h1[64];
@@ -79,29 +79,28 @@ typedef struct RecordRelease {
 typedef struct RecordVersion {
         Version *version;
         VersionState state;
-        char *reason; /* held, pruning: why; else NULL */
+        unsigned hash_algorithm; /* of the signature */
+        char *reason;            /* held, pruning: why; else NULL */
         uint64_t published_usec;
         char *tag, *commit; /* may be NULL */
 
-        char *key_fingerprint, *subkey_fingerprint; /* NULL: unsigned (modules) */
+        const char *key_fingerprint, *subkey_fingerprint; /* shared; NULL: unsigned (modules) */
         uint64_t signed_usec;
-        unsigned hash_algorithm;
         bool key_expired;
 
         bool proof_missing; /* the store has lost SHA256SUMS, their signature or the keys: to be fetched again */
 
         bool withdrawn; /* upstream has withdrawn it since */
+        bool hidden;    /* for that reason VERSION_HELD, until upstream takes it back */
+        uint32_t n_drift, n_artifacts;
         char *withdrawn_message;
-        bool hidden; /* for that reason VERSION_HELD, until upstream takes it back */
         RecordDrift *drift;
-        size_t n_drift;
         RecordRelease upstream;
 
         char **protocols;          /* versions of the plugin protocol, "5.0"; NULL: upstream did not tell */
-        char *scan;                /* summary, "not scanned" */
+        const char *scan;          /* shared: summary, "not scanned" */
         RecordArtifact *artifacts; /* sorted by platform */
-        size_t n_artifacts;
-        json_object *unknown; /* members of a newer format; NULL if none */
+        json_object *unknown;      /* members of a newer format; NULL if none */
 } RecordVersion;
 
 /* A version that is gone. */

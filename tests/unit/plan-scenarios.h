@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/shared.h"
 #include "base/text.h"
 #include "plan/plan.h"
 #include "test.h"
@@ -118,7 +119,7 @@ static Record *make_record(PackageKind kind, const char *text) {
                         i++) {
                         RecordArtifact artifact = { .size = 1, .sha256 = SHA };
 
-                        check_int(string_assign(&artifact.platform, platforms ? platforms[i] : NULL), 0);
+                        check_int(shared_assign(&artifact.platform, platforms ? platforms[i] : NULL), 0);
                         check_int(string_assign(&artifact.file, "file"), 0);
                         check_int(record_version_put_artifact(version, &artifact), 0);
                 }

@@ -1,6 +1,7 @@
 #include "job/commit.h"
 
 #include "base/sha256.h"
+#include "base/shared.h"
 #include "config/settings.h"
 #include "loop.h"
 #include "scratch.h"
@@ -47,7 +48,7 @@ static RecordVersion *new_version(const char *text, const char *platform, const 
         RecordVersion *version;
 
         (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", h1);
-        check_int(string_assign(&artifact.platform, platform), 0);
+        check_int(shared_assign(&artifact.platform, platform), 0);
         check_int(string_assign(&artifact.file, file), 0);
         check_int(record_version_new(text, &version), 0);
         check_int(string_assign(&version->tag, text), 0);

@@ -1,5 +1,6 @@
 #include "publish/documents.h"
 
+#include "base/shared.h"
 #include "test.h"
 
 #define SHA_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -16,7 +17,7 @@ static RecordVersion *make(const char *text, VersionState state) {
 static void put_artifact(RecordVersion *version, const char *platform, const char *file) {
         RecordArtifact artifact = { .size = 1, .sha256 = SHA_A, .h1 = H1 };
 
-        check_int(string_assign(&artifact.platform, platform), 0);
+        check_int(shared_assign(&artifact.platform, platform), 0);
         check_int(string_assign(&artifact.file, file), 0);
         check_int(record_version_put_artifact(version, &artifact), 0);
 }

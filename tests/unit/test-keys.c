@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include "base/log.h"
+#include "base/shared.h"
 #include "fetching.h"
 #include "fixtures.h"
 #include "scratch.h"
@@ -613,10 +614,10 @@ static void test_record(void) {
         forget_everything();
         check_int(record_new(PACKAGE_PROVIDER, "n/x", "s", &record), 0);
         check_int(record_version_new("1.0.0", &version), 0);
-        check_int(string_assign(&version->key_fingerprint, FINGERPRINT_A), 0);
+        check_int(shared_assign(&version->key_fingerprint, FINGERPRINT_A), 0);
         check_int(record_put(record, version), 0);
         check_int(record_version_new("2.0.0", &version), 0);
-        check_int(string_assign(&version->key_fingerprint, FINGERPRINT_B), 0);
+        check_int(shared_assign(&version->key_fingerprint, FINGERPRINT_B), 0);
         version->state = VERSION_HELD;
         check_int(record_put(record, version), 0);
 

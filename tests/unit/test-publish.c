@@ -1,6 +1,7 @@
 #include "publish/publish.h"
 
 #include "base/json.h"
+#include "base/shared.h"
 #include "base/text.h"
 #include "store/batch.h"
 #include "test.h"
@@ -18,7 +19,7 @@ static RecordVersion *new_version(const char *text) {
         RecordVersion *version;
 
         check_int(record_version_new(text, &version), 0);
-        check_int(string_assign(&artifact.platform, "linux_amd64"), 0);
+        check_int(shared_assign(&artifact.platform, "linux_amd64"), 0);
         check_int(string_assign(&artifact.file, "file.zip"), 0);
         check_int(record_version_put_artifact(version, &artifact), 0);
         return version;

@@ -1,5 +1,6 @@
 #include "model/record.h"
 
+#include "base/shared.h"
 #include "fixtures.h"
 
 #define SHA_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -35,7 +36,7 @@ static void put(Record *record, const char *text) {
 static void put_artifact(RecordVersion *version, const char *platform, const char *file, uint64_t size) {
         RecordArtifact artifact = { .size = size, .sha256 = SHA_A, .h1 = H1 };
 
-        check_int(string_assign(&artifact.platform, platform), 0);
+        check_int(shared_assign(&artifact.platform, platform), 0);
         check_int(string_assign(&artifact.file, file), 0);
         check_int(record_version_put_artifact(version, &artifact), 0);
         check(!artifact.platform && !artifact.file);
@@ -136,8 +137,8 @@ static void test_join(void) {
         brought->key_expired = true;
         known->proof_missing = true;
         check_int(string_assign(&known->reason, "why"), 0);
-        check_int(string_assign(&known->key_fingerprint, "OLD"), 0);
-        check_int(string_assign(&brought->key_fingerprint, "NEW"), 0);
+        check_int(shared_assign(&known->key_fingerprint, "OLD"), 0);
+        check_int(shared_assign(&brought->key_fingerprint, "NEW"), 0);
         check_int(string_assign(&brought->tag, "1.0.0"), 0);
 
         check_int(record_version_join(known, brought, &joined), 0);
@@ -244,6 +245,31 @@ static void check_formatted(const Record *record, const char *expected) {
         _cleanup_free_ char *text = record_format(record);
 
         check_string(text, expected);
+}
+
+/* What neighbours have in common is there once. */
+static void test_shared(void) {
+        _cleanup_(record_freep) Record *record = NULL;
+        const char *platform;
+
+        check_int(record_new(PACKAGE_PROVIDER, "hashicorp/aws", NULL, &record), 0);
+        for (unsigned i = 0; i < 3; i++) {
+                const char *const texts[] = { "1.0.0", "3.0.0", "2.0.0" };
+                RecordVersion *version = NULL;
+
+                check_int(record_version_new(texts[i], &version), 0);
+                check_int(shared_assign(&version->scan, "not scanned"), 0);
+                put_artifact(version, "linux_amd64", "a.zip", 1);
+                check_int(record_put(record, version), 0);
+        }
+        platform = record->versions[2]->artifacts[0].platform;
+        for (size_t i = 0; i < record->n_versions; i++) {
+                check(record->versions[i]->scan == record->versions[0]->scan);
+                check(record->versions[i]->artifacts[0].platform == platform);
+        }
+        record_remove(record, record->versions[0]->version);
+        check_string(record->versions[0]->scan, "not scanned");
+        check_string(record->versions[1]->artifacts[0].platform, "linux_amd64");
 }
 
 static void test_round_trip(void) {
@@ -431,7 +457,7 @@ static void test_unknown(void) {
 
         check_int(record_version_copy(version, &copy), 0);
         put_artifact(copy, "linux_amd64", "terraform-provider-aws_5.80.0_linux_amd64.zip", 1);
-        check_int(string_assign(&copy->key_fingerprint, NULL), 0);
+        check_int(shared_assign(&copy->key_fingerprint, NULL), 0);
         text = record_format(record);
         check(strstr(text, "mediaType") && strstr(text, "notations"));
 
@@ -631,6 +657,7 @@ int main(void) {
         test_states();
         test_order();
         test_artifacts();
+        test_shared();
         test_round_trip();
         test_upstream();
         test_drift();
