@@ -1,4 +1,4 @@
-"""The six figures of speed and memory, inside the development root; started by tests/bench/run.
+"""The figures of speed and memory, inside the development root; started by tests/bench/run.
 
 Every repetition measures the daemon and its references one after the other, on fresh directories of the same disk,
 after sync(1), from the same server on the same processors; the order changes from one repetition to the next. Three
@@ -21,6 +21,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 # pylint: disable=wrong-import-position
+import fleet
 import reference
 from daemon import Daemon
 from report import MIB, Row, percentile, print_row, print_table, write_json
@@ -36,6 +37,8 @@ FIGURES = {
     4: "peak memory of the daemon in 1 and 2, and with one artifact of 2 GiB",
     5: "an unchanged poll: requests, bytes and writes",
     6: "GetStatus and opendepotctl status during 1 and 2",
+    7: "an unchanged poll of many packages, and of one with many versions: requests, processor time, memory",
+    8: "the plan of a package with many versions",
 }
 
 
@@ -56,7 +59,7 @@ class Bench:
         """Starts the simulator with this world, unless it is the one that runs."""
         if world != self.world:
             self.close()
-            count = {"stored": self.arguments.stored, "go": self.arguments.go, "poll": self.arguments.poll}.get(world)
+            count = getattr(self.arguments, world, None)
             argument = f"{world}:{count}" if count else world
             print(f"  (upstream: {argument})", flush=True)
             directory = self.arguments.directory / "upstream"
@@ -230,7 +233,6 @@ class Bench:
         requests = self.upstream.requests()
         asked = sorted((request["role"], request["path"]) for request in requests)
         unconditional = [r for r in requests if "if-none-match" not in r["headers"] or r["status"] != 304]
-        written = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         same = "the same pages" if asked == listings else "OTHER PAGES"
         self.add(
             Row(
@@ -244,9 +246,13 @@ class Bench:
             )
         )
         self.add(Row(5, f"  ({name}) bytes of bodies", "", [sum(r["bytes"] for r in requests)], ours_max=0))
+        self.add_written(5, name, before, after)
+
+    def add_written(self, figure, name, before, after):
+        written = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         self.add(
             Row(
-                5,
+                figure,
                 f"  ({name}) files and directories written",
                 "",
                 [len(written)],
@@ -289,6 +295,13 @@ class Bench:
                 self.add(Row(6, name, "ms", [p99], ours_max=STATUS_MS_MAX, note=note))
 
 
+    def figure_7(self):
+        fleet.figure_7(self)
+
+    def figure_8(self):
+        fleet.figure_8(self)
+
+
 def quantiles(seconds):
     values = [1000 * percentile(seconds, percent) for percent in (50, 99, 100)]
     return "p50 {:.2f}, p99 {:.2f}, max {:.2f} ms".format(*values)
@@ -317,6 +330,7 @@ def parse_arguments():
     parser.add_argument("--stored", type=int, default=200, metavar="N", help="zips that do not compress, default 200")
     parser.add_argument("--go", type=int, default=40, metavar="N", help="zips of real shape, default 40")
     parser.add_argument("--poll", type=int, default=200, metavar="N", help="packages of figure 5, default 200")
+    parser.add_argument("--fleet", type=int, default=1000, metavar="N", help="packages of figure 7, default 1000")
     parser.add_argument("--latency", type=int, default=50, metavar="MS", help="of the server in figure 3, default 50")
     parser.add_argument(
         "--latency-world", choices=["stored", "go"], default="stored", help="zips of figure 3, default stored"
@@ -325,7 +339,7 @@ def parse_arguments():
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--directory", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if min(arguments.repetitions, arguments.stored, arguments.go, arguments.poll) < 1 or arguments.latency < 0:
+    if min(arguments.repetitions, arguments.stored, arguments.go, arguments.poll, arguments.fleet) < 1 or arguments.latency < 0:
         parser.error("numbers must be positive")
     return arguments
 

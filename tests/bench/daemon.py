@@ -65,9 +65,13 @@ class Daemon:
         self.state = directory / "state"
         self.process = None
         (directory / "etc/conf.d").mkdir(parents=True)
-        self.state.mkdir()
+        self.state.mkdir(exist_ok=True)
         (directory / "etc/opendepot.yaml").write_text(settings(endpoints))
-        (directory / "etc/conf.d/bench.yaml").write_text(depot)
+        if depot is not None:
+            self.write_depot(depot)
+
+    def write_depot(self, depot):
+        (self.directory / "etc/conf.d/bench.yaml").write_text(depot)
 
     def __enter__(self):
         return self
@@ -114,12 +118,21 @@ class Daemon:
             self.process.kill()
             self.process.wait()
 
-    def peak_memory(self):
-        """Bytes that were resident at most, of the daemon's process alone."""
+    def memory(self, what="VmRSS"):
+        """Bytes that are resident, of the daemon's process alone."""
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(what + ":"):
                 return int(line.split()[1]) * 1024
-        raise RuntimeError("no VmHWM")
+        raise RuntimeError(f"no {what}")
+
+    def peak_memory(self):
+        """Bytes that were resident at most."""
+        return self.memory("VmHWM")
+
+    def own_seconds(self):
+        """Processor time of the daemon's threads that there are, to the nanosecond."""
+        threads = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
     def processor_seconds(self):
         """Processor time of the daemon itself, and of the workers that have ended."""
@@ -174,15 +187,15 @@ class Daemon:
         connection.close()
         return time.monotonic() - before
 
-    def run_program(self, verb):
+    def run_program(self, *words):
         """Seconds that opendepotctl takes as a whole."""
-        command = [str(self.build / "ctl/opendepotctl"), f"--socket={self.socket}", verb]
+        command = [str(self.build / "ctl/opendepotctl"), f"--socket={self.socket}", *words]
         to_null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
         before = time.monotonic()
         process = os.posix_spawn(command[0], command, os.environ, file_actions=[to_null])
         _, status = os.waitpid(process, 0)
         if status != 0:
-            raise RuntimeError(f"opendepotctl {verb} ended with wait status {status}")
+            raise RuntimeError(f"opendepotctl {words} ended with wait status {status}")
         return time.monotonic() - before
 
     def snapshot(self):

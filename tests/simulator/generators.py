@@ -7,6 +7,9 @@ import json
 from .world import Module, Provider, ProviderVersion, Release, World
 
 BENCH_PLATFORMS = ("linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64")
+# What providers have today.
+LISTED_PLATFORMS = ("darwin_amd64", "darwin_arm64", "freebsd_386", "freebsd_amd64", "freebsd_arm", "linux_386",
+                    "linux_amd64", "linux_arm", "linux_arm64", "windows_386", "windows_amd64", "windows_arm64")
 STORED_SIZE = 10_000_000
 GO_SIZE, GO_UNPACKED = 30_000_000, 87_000_000
 HUGE_SIZE = 2 << 30
@@ -57,8 +60,23 @@ def _packages(name: str, count: int, version: str, size: int, shape: str, unpack
     return providers
 
 
+def _listed_provider(name: str, n_versions: int, whole: bool) -> Provider:
+    """Versions that all have numbers of one length, of which at most the newest can be fetched."""
+    first = 10 ** len(str(n_versions - 1))
+    return Provider(name, versions=[
+        ProviderVersion(f"1.{first + i}.0", list(LISTED_PLATFORMS), 2_000, "script",
+                        listed=not whole or i < n_versions - 1) for i in range(n_versions)])
+
+
+def _listed_module(repo: str, n_versions: int, whole: bool) -> Module:
+    first = 10 ** len(str(n_versions - 1))
+    return Module("listed", repo, [Release(f"v1.{first + i}.0", listed=not whole or i < n_versions - 1)
+                                   for i in range(n_versions)])
+
+
 def bench(kind: str, count: int = 0) -> World:
-    """stored (200 zips of 10 MB), go (40 of real shape), huge (one of 2 GiB) or poll (200 packages)."""
+    """stored (200 zips of 10 MB), go (40 of real shape), huge (one of 2 GiB), poll (200 packages), fleet (1,000 with 30
+    versions each) or long (a provider and a module with 5,000 versions each)."""
     if kind == "stored":
         return World(providers=_packages("stored", count or 200, "1.0.0", STORED_SIZE, "stored"))
     if kind == "go":
@@ -72,7 +90,14 @@ def bench(kind: str, count: int = 0) -> World:
             providers=[Provider(f"poll{i}", versions=[ProviderVersion("1.0.0", ["linux_amd64"], 2_000, "script")])
                        for i in range((count or 200) - half)],
             modules=[Module("poll", f"terraform-test-poll{i}", [Release("v1.0.0")]) for i in range(half)])
-    raise ValueError(f"unknown benchmark {kind!r}: stored, go, huge or poll")
+    if kind == "fleet":
+        half = (count or 1000) // 2
+        return World(providers=[_listed_provider(f"fleet{i:04}", 30, i == 0) for i in range((count or 1000) - half)],
+                     modules=[_listed_module(f"terraform-test-fleet{i:04}", 30, i == 0) for i in range(half)])
+    if kind == "long":
+        return World(providers=[_listed_provider("long0000", count or 5000, True)],
+                     modules=[_listed_module("terraform-test-long0000", count or 5000, True)])
+    raise ValueError(f"unknown benchmark {kind!r}: stored, go, huge, poll, fleet or long")
 
 
 def _newest(provider: Provider) -> str:

@@ -321,6 +321,8 @@ class Codeload:
             return missing
         legacy = parts[2] == "legacy.tar.gz"
         artifact = tagged.legacy if legacy else tagged.web
+        if artifact is None:
+            return missing
         module = repository.module
         plain = tagged.release.tag.replace("/", "-")
         name = f"{module.owner}-{module.repo}-{tagged.commit[:7]}" if legacy else \

@@ -25,7 +25,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
                         help="a world description (JSON); may be given several times")
     parser.add_argument("--demo", action="store_true", help="publish the demo world")
     parser.add_argument("--bench", action="append", default=[], metavar="KIND[:N]",
-                        help="publish a benchmark world: stored, go, huge or poll")
+                        help="publish a benchmark world: stored, go, huge, poll, fleet or long")
     parser.add_argument("--port-base", type=int, default=0, metavar="PORT",
                         help="first of ten consecutive ports; without it the kernel chooses")
     parser.add_argument("--host", default="localhost", help="name in URLs and certificates (default: localhost)")

@@ -46,8 +46,8 @@ class Tagged:
     release: Release
     commit: str
     created: str
-    web: Artifact                       # {repo}-{tag without v}/
-    legacy: Artifact                    # {owner}-{repo}-{sha7}/
+    web: Artifact | None                # {repo}-{tag without v}/; None: only listed
+    legacy: Artifact | None             # {owner}-{repo}-{sha7}/
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ class Site:
                         "size": artifact.size, "sha256": artifact.sha256, "h1": artifact.tree})
         for repository in self.repositories.values():
             for tagged in repository.tags:
+                if tagged.web is None:
+                    continue
                 modules.append({
                     "owner": repository.module.owner, "repo": repository.module.repo, "tag": tagged.release.tag,
                     "commit": tagged.commit, "size": tagged.web.size, "sha256": tagged.web.sha256,
@@ -112,11 +114,14 @@ class SiteBuilder:
         self._signer.rest()
         for builds in site.builds.values():
             for build in builds:
-                self._add_files(site, build)
+                if not build.version.listed:
+                    self._add_files(site, build)
         return site
 
     def _version(self, provider: Provider, version: ProviderVersion, index: int) -> Build:
         zips = {}
+        if version.listed:
+            return Build(provider, version, version.created or default_created(index), zips, b"", {})
         for platform in version.platforms:
             arguments = {"kind": provider.type, "version": version.version, "platform": platform,
                          "shape": version.shape, "size": version.size, "unpacked": version.unpacked,
@@ -167,6 +172,9 @@ class SiteBuilder:
 
     def _tag(self, module: Module, release: Release, index: int) -> Tagged:
         commit = module.commit(release)
+        created = release.created or default_created(index, milliseconds=False)
+        if release.listed:
+            return Tagged(release, commit, created, None, None)
         plain = release.tag[1:] if release.tag[:1] == "v" and release.tag[1:2].isdigit() else release.tag
         archives = []
         for top in (f"{module.repo}-{plain}", f"{module.owner}-{module.repo}-{commit[:7]}"):
@@ -175,7 +183,7 @@ class SiteBuilder:
                            **dataclasses.asdict(release)}
             archives.append(self._store.get(
                 description, ".tar.gz", functools.partial(_write_archive, module, release, top)))
-        return Tagged(release, commit, release.created or default_created(index, milliseconds=False), *archives)
+        return Tagged(release, commit, created, *archives)
 
     @staticmethod
     def _add_repository(site: Site, module: Module, tags: list[Tagged]) -> None:

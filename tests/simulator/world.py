@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import re
@@ -52,6 +53,7 @@ def timestamp_of(seconds: float) -> str:
     return timestamp(datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc), milliseconds=False)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def parse_timestamp(text: str) -> datetime.datetime:
     """The instant of an RFC 3339 timestamp; ValueError where it is none or names no zone."""
     moment = datetime.datetime.fromisoformat(text)
@@ -89,6 +91,7 @@ class ProviderVersion:
     seed: int = 0                       # another seed gives the same version other bytes
     protocols: list[str] = field(default_factory=lambda: ["5.0"])
     keys: list[str] | None = None       # that the registry names; None: the one that signs, "good" instead of "foreign"
+    listed: bool = False                # in lists only: nothing of it can be fetched
 
     def check(self, where: str) -> None:
         where = f"{where} {self.version}"
@@ -144,6 +147,7 @@ class Release:
     hostile: str = ""
     created: str = ""
     seed: int = 0
+    listed: bool = False                # in lists only: nothing of it can be fetched
 
     def check(self, where: str) -> None:
         where = f"{where} {self.tag}"
