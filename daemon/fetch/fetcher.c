@@ -628,7 +628,8 @@ int fetcher_new(sd_event *event, const FetcherOptions *options, Fetcher **ret) {
         if (r < 0)
                 return r;
         (void) sd_event_source_set_enabled(fetcher->deferred, SD_EVENT_OFF);
-        r = sd_event_add_time(event, &fetcher->timer, CLOCK_MONOTONIC, 0, 0, on_timer, fetcher);
+        /* Every request begins with it: what would be saved by waking up together is paid for by each page of a listing. */
+        r = sd_event_add_time(event, &fetcher->timer, CLOCK_MONOTONIC, 0, 1, on_timer, fetcher);
         if (r < 0)
                 return r;
         (void) sd_event_source_set_enabled(fetcher->timer, SD_EVENT_OFF);
