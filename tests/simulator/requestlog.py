@@ -76,7 +76,10 @@ class RequestLog:
         return entry
 
     def end(self, entry: Entry) -> None:
+        """Once counts: a client that has its answer may ask again before its server comes to this."""
         with self._lock:
+            if entry.done:
+                return
             entry.milliseconds = round((time.time() - entry.time) * 1000, 3)
             entry.done = True
             self._active[entry.role] -= 1

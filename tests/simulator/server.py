@@ -185,13 +185,15 @@ class Connection:
             head.append("Connection: close")
         first = "\r\n".join([*head, "", ""]).encode("latin-1")
         if bodyless:
+            self._hub.log.end(entry)
             self._socket.sendall(first)
             return
         small = isinstance(response.body, bytes) and not chunked and not sending.ending and not sending.rate
         if small and sending.flip < 0 and length <= _CHUNK:
             assert isinstance(response.body, bytes)
-            self._socket.sendall(first + response.body[response.offset:response.offset + length])
             entry.bytes = length
+            self._hub.log.end(entry)
+            self._socket.sendall(first + response.body[response.offset:response.offset + length])
             return
         self._socket.sendall(first)
         self._send_body(response, length, sending, entry, chunked)

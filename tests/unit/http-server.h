@@ -26,6 +26,7 @@ typedef struct HttpRequest {
         char head[HTTP_HEAD_MAX]; /* the request line and all headers */
         char path[256];
         unsigned n; /* how many times the path was asked for, this one included */
+        bool *answered;
 } HttpRequest;
 
 /* Runs in a thread of its own. Returns false to end the connection. */
@@ -66,6 +67,17 @@ static inline void http_send_text(const HttpRequest *request, const char *text) 
         http_send(request, text, strlen(text));
 }
 
+/* From now on it is not counted as being answered: whoever has the answer may ask again before this thread runs on. */
+static inline void http_note_answered(const HttpRequest *request) {
+        HttpServer *server = request->server;
+
+        (void) pthread_mutex_lock(&server->mutex);
+        if (!*request->answered)
+                server->n_answering--;
+        *request->answered = true;
+        (void) pthread_mutex_unlock(&server->mutex);
+}
+
 /* A whole answer. `headers`: lines that end in CRLF, or NULL. */
 static inline bool http_reply(
         const HttpRequest *request, const char *status, const char *headers, const void *body, size_t size) {
@@ -73,6 +85,7 @@ static inline bool http_reply(
                 text_format("HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n", status, strempty(headers), size);
 
         check(head);
+        http_note_answered(request);
         http_send_text(request, head);
         http_send(request, body, size);
         return true;
@@ -204,18 +217,18 @@ static inline void http_note(HttpRequest *request) {
 static inline void *http_serve(void *userdata) {
         HttpRequest *request = userdata;
         HttpServer *server = request->server;
-        bool on = true;
+        bool on = true, answered;
 
+        request->answered = &answered;
         while (on && http_read_head(request)) {
+                answered = false;
                 (void) pthread_mutex_lock(&server->mutex);
                 http_note(request);
                 (void) pthread_mutex_unlock(&server->mutex);
 
                 on = server->answer(request, server->userdata);
 
-                (void) pthread_mutex_lock(&server->mutex);
-                server->n_answering--;
-                (void) pthread_mutex_unlock(&server->mutex);
+                http_note_answered(request);
         }
         (void) pthread_mutex_lock(&server->mutex);
         for (unsigned i = 0; i < server->n_threads; i++)
