@@ -88,3 +88,9 @@ bool key_namespace_is_valid(const char *text) {
         hostname[length] = '\0';
         return hostname_is_valid(hostname) && name_is_valid(text + length + 1);
 }
+
+bool commit_is_valid(const char *commit) {
+        size_t length = strlen(commit);
+
+        return (length == 40 || length == 64) && strspn(commit, "0123456789abcdef") == length;
+}

@@ -10,6 +10,8 @@
 bool name_is_valid(const char *name);
 /* The same for a tag, where '/' may separate valid names. */
 bool tag_is_valid(const char *tag);
+/* A commit of git: 40 or 64 lower-case hexadecimal digits. */
+bool commit_is_valid(const char *commit);
 /* host or host:port, lower case. */
 bool hostname_is_valid(const char *hostname);
 /* A provider namespace, or one of a registry that is not the public one: "NAMESPACE", "HOST/NAMESPACE". */

@@ -6,6 +6,7 @@
 #include "base/message-id.h"
 #include "base/text.h"
 #include "job/commit.h"
+#include "job/drift.h"
 #include "job/reconcile-private.h"
 
 static void log_mark(const Package *package, const RecordVersion *version, int level, const char *message_id,
@@ -59,58 +60,6 @@ static int mark_hidden(const Package *package, RecordVersion *version, const Pla
         return r < 0 ? r : 1;
 }
 
-/* Returns 1 when the record has changed. */
-static int set_drift(const Package *package, RecordVersion *version, const char *kind, const char *detail) {
-        int r = record_version_set_drift(version, kind, clock_realtime_usec(), detail);
-
-        if (r > 0)
-                log_mark(package, version, LOG_WARNING, MESSAGE_VERSION_DRIFTED,
-                        "upstream is no longer what was published, which stays as it is", detail);
-        /* As many as fit are as many as are kept. */
-        return r == -E2BIG ? 0 : r;
-}
-
-static bool clear_drift(const Package *package, RecordVersion *version, const char *kind) {
-        bool cleared = record_version_clear_drift(version, kind);
-
-        if (cleared)
-                log_mark(package, version, LOG_NOTICE, MESSAGE_VERSION_DRIFTED,
-                        "upstream is again what was published", kind);
-        return cleared;
-}
-
-static int mark_vanished(const Package *package, RecordVersion *version, const Release *release) {
-        return release ? clear_drift(package, version, DRIFT_VANISHED)
-                       : set_drift(package, version, DRIFT_VANISHED, "upstream no longer lists it");
-}
-
-/* The record keeps whole seconds. */
-static bool times_differ(uint64_t a, uint64_t b) {
-        return a > 0 && b > 0 && a / USEC_PER_SEC != b / USEC_PER_SEC;
-}
-
-/* Another time than when it was brought is another release, or another commit, under the same tag. */
-static int mark_moved(const Package *package, RecordVersion *version, const Release *release) {
-        const RecordRelease *known = &version->upstream;
-        char before[CLOCK_TEXT_SIZE], after[CLOCK_TEXT_SIZE];
-        _cleanup_free_ char *detail = NULL;
-
-        if (!release)
-                return 0;
-        if (times_differ(known->committed_usec, release->committed_usec)) {
-                clock_format(known->committed_usec, before);
-                clock_format(release->committed_usec, after);
-                text_set(&detail, "the commit of tag %s is of %s, was of %s", strempty(release->tag), after,
-                        before);
-        } else if (times_differ(known->released_usec, release->created_usec)) {
-                clock_format(known->released_usec, before);
-                clock_format(release->created_usec, after);
-                text_set(&detail, "released anew: %s, was %s", after, before);
-        } else
-                return clear_drift(package, version, DRIFT_TAG);
-        return detail ? set_drift(package, version, DRIFT_TAG, detail) : -ENOMEM;
-}
-
 static int mark_version(const Package *package, RecordVersion *version, const PlanItem *item) {
         int changed = 0, r;
 
@@ -121,11 +70,15 @@ static int mark_version(const Package *package, RecordVersion *version, const Pl
         }
         if (r >= 0) {
                 changed |= r;
-                r = mark_vanished(package, version, item->release);
+                r = drift_compare_listed(package, version, item->release);
         }
         if (r >= 0) {
                 changed |= r;
-                r = mark_moved(package, version, item->release);
+                r = drift_compare_times(package, version, item->release);
+        }
+        if (r >= 0) {
+                changed |= r;
+                r = drift_compare_commit(package, version, item->release);
         }
         return r < 0 ? r : changed | r;
 }
@@ -174,6 +127,20 @@ static int put_documents(StoreBatch *batch, const Reconcile *reconcile) {
                             : publish_remove_version(batch, &target, version_string(version->version));
         }
         return r < 0 || !any ? r : publish_index(batch, &target, package->record);
+}
+
+int reconcile_save_record(Reconcile *reconcile) {
+        _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
+        int r;
+
+        r = store_batch_new(&batch);
+        if (r >= 0)
+                r = commit_record(batch, reconcile->package);
+        if (r >= 0)
+                r = store_commit(reconcile->package->store, &batch, on_marked, reconcile);
+        if (r >= 0)
+                reconcile->n_answers++;
+        return r;
 }
 
 int reconcile_mark(Reconcile *reconcile) {

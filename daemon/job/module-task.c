@@ -65,6 +65,20 @@ static int describe_version(ModuleTask *task, const WorkerReport *report) {
         return r < 0 ? r : record_version_put_artifact(version, &artifact);
 }
 
+/* Between the listing and the archive. Which of the two upstream stands by, it says when it is asked again. */
+static bool has_moved(ModuleTask *task, const WorkerReport *report) {
+        const Release *release = task->base.item->release;
+
+        if (!release->commit || !report->commit[0] || streq(release->commit, report->commit))
+                return false;
+        remove_staged(task, task->repacked);
+        remove_staged(task, task->readme);
+        version_task_fail(&task->base, false, 0,
+                "tag %s has moved while it was fetched: it was listed as commit %s, the archive is of %s",
+                release->tag, release->commit, report->commit);
+        return true;
+}
+
 static void on_repacked(const WorkerReport *report, void *userdata) {
         ModuleTask *task = userdata;
         VersionTask *base = &task->base;
@@ -78,6 +92,10 @@ static void on_repacked(const WorkerReport *report, void *userdata) {
                 remove_staged(task, task->readme);
                 version_task_fail(
                         base, report->result == WORKER_REFUSED, 0, "%s", strempty(report->message));
+                version_task_finish(base);
+                return;
+        }
+        if (has_moved(task, report)) {
                 version_task_finish(base);
                 return;
         }

@@ -29,6 +29,7 @@ struct Reconcile {
         size_t n_tasks;
         unsigned n_stale, n_restarts;
         bool shared;         /* somebody else writes to the record, too */
+        bool unsaved;        /* the record says how upstream differs, and the store has not got it yet */
         bool rereading;      /* the record, before what is ready is committed again */
         VersionYield *ready; /* waiting for the store */
         size_t n_ready;
@@ -63,6 +64,8 @@ void reconcile_note_planned(Reconcile *reconcile);
 /* mark.c: notes what upstream says of what the store has. Returns 1 when the record is being written: then
  * reconcile_go_on() follows. */
 int reconcile_mark(Reconcile *reconcile);
+/* The same for a record that has changed already. Returns 0 or a negative errno. */
+int reconcile_save_record(Reconcile *reconcile);
 
 /* prune.c: judges anew, now that the newer versions are in or are not. Returns 1 when something is being pruned: then that
  * ends the reconciliation. */

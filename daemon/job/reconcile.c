@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "job/check.h"
 #include "job/commit.h"
+#include "job/drift.h"
 #include "job/reconcile-private.h"
 #include "job/version-task.h"
 
@@ -334,8 +335,26 @@ static void version_published(Reconcile *reconcile, const RecordVersion *version
         reconcile_tell_version(reconcile, text, VERSION_PUBLISHED, NULL);
 }
 
+/* A module was fetched anew, and what is published stays. */
+static void note_tree(Reconcile *reconcile, const VersionYield *yield) {
+        Package *package = reconcile->package;
+        _cleanup_(version_freep) Version *version = NULL;
+        RecordVersion *known;
+        int r = 0;
+
+        if ((!yield->drift && !yield->agrees) || !package->record ||
+                version_parse(yield->text, &version) < 0)
+                return;
+        known = record_find(package->record, version);
+        if (known)
+                r = yield->drift ? drift_note(package, known, DRIFT_TREE, yield->drift)
+                                 : drift_forget(package, known, DRIFT_TREE);
+        reconcile->unsaved = reconcile->unsaved || r > 0;
+}
+
 /* Whole, in part, or nothing new. */
 static void settle_yield(Reconcile *reconcile, const VersionYield *yield) {
+        note_tree(reconcile, yield);
         if (yield->recorded)
                 version_published(
                         reconcile, yield->recorded, yield->version && yield->version->n_artifacts > 0);
@@ -530,6 +549,13 @@ void reconcile_go_on(Reconcile *reconcile) {
         }
         if (reconcile->n_tasks > 0)
                 return;
+        if (reconcile->unsaved) {
+                reconcile->unsaved = false;
+                r = reconcile_save_record(reconcile);
+                if (r < 0)
+                        reconcile_fail_locally(reconcile, "cannot note how upstream differs", r);
+                return;
+        }
         r = reconcile_prune(reconcile);
         if (r < 0)
                 reconcile_fail_locally(reconcile, "cannot prune", r);

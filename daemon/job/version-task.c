@@ -20,6 +20,7 @@ void version_yield_clear(VersionYield *yield) {
                 free(yield->documents[i].data);
         }
         free(yield->documents);
+        free(yield->drift);
         free(yield->error);
         *yield = (VersionYield) {};
 }
@@ -54,8 +55,11 @@ void version_yield_judge(VersionYield *yield, const Package *package) {
                 text_set(&yield->error,
                         "tag %s has moved: its tree was %s, is %s; the published one stays (immutable)",
                         brought->tag, known->artifacts[0].h1, brought->artifacts[0].h1);
+                text_set(&yield->drift, "the tree of tag %s is %s, was %s", brought->tag,
+                        brought->artifacts[0].h1, known->artifacts[0].h1);
                 yield->refused = true;
-        }
+        } else
+                yield->agrees = true;
         yield->version = record_version_free(yield->version);
 }
 

@@ -28,6 +28,8 @@ typedef struct VersionYield {
         size_t n_files;
         StagedDocument *documents; /* beside the artifacts */
         size_t n_documents;
+        char *drift;  /* of a module that is there already: its tree is another one upstream, and how */
+        bool agrees;  /* its tree is the same */
         char *error;  /* what went wrong, with everything or with some platforms; NULL: nothing */
         bool held;    /* the error is for a person to decide on */
         bool refused; /* the error lies in what upstream serves: trying again soon is no use */

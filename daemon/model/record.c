@@ -320,12 +320,6 @@ static bool file_name_is_valid(const char *name) {
         return tag_is_valid(name) && !strchr(name, '/');
 }
 
-static bool commit_is_valid(const char *commit) {
-        size_t length = strlen(commit);
-
-        return (length == 40 || length == 64) && strspn(commit, "0123456789abcdef") == length;
-}
-
 static bool fingerprint_is_valid(const char *fingerprint) {
         size_t length = strlen(fingerprint);
 

@@ -62,7 +62,9 @@ typedef struct RecordArtifact {
 
 /* How upstream differs from what was published; the published bytes stay. */
 #define DRIFT_VANISHED "vanished" /* the listing has the version no more */
-#define DRIFT_TAG "tag"           /* the tag, or the release, is not the one that it was */
+#define DRIFT_TAG "tag"       /* the release, or the time of the tag's commit, is not the one that it was */
+#define DRIFT_COMMIT "commit" /* the tag leads to another commit */
+#define DRIFT_TREE "tree"     /* the tag's archive, which was fetched anew, holds something else */
 
 typedef struct RecordDrift {
         char *kind;         /* one of the above, or a newer version's */

@@ -17,6 +17,7 @@ bool protocol_is_valid(const char *text) {
 void release_clear(Release *release) {
         version_free(release->version);
         free(release->tag);
+        free(release->commit);
         free(release->withdrawn_message);
         strings_free(release->platforms);
         free(release->shasums_file);
@@ -206,6 +207,8 @@ static int release_to_json(const Release *release, json_object **ret) {
                 r = json_set_uint64(object, "created", release->created_usec);
         if (r >= 0 && release->committed_usec > 0)
                 r = json_set_uint64(object, "committed", release->committed_usec);
+        if (r >= 0)
+                r = json_set_string(object, "commit", release->commit);
         if (r >= 0 && release->withdrawn)
                 r = json_set_bool(object, "withdrawn", true);
         if (r >= 0)
@@ -287,6 +290,9 @@ static int release_from_json(const Place *place, Release *release) {
                 r = place_uint64(place, "created", UINT64_MAX, PLACE_OPTIONAL, &release->created_usec);
         if (r >= 0)
                 r = place_uint64(place, "committed", UINT64_MAX, PLACE_OPTIONAL, &release->committed_usec);
+        if (r >= 0)
+                r = place_copy(
+                        place, "commit", PLACE_OPTIONAL, commit_is_valid, "a commit", &release->commit);
         if (r >= 0)
                 r = place_bool(place, "withdrawn", PLACE_OPTIONAL, &release->withdrawn);
         if (r >= 0)

@@ -19,6 +19,7 @@ typedef struct Release {
         char *tag; /* as upstream writes it: "v5.80.0"; for providers the version's own text "5.80.0" */
         uint64_t created_usec;   /* when it could first be had; 0: unknown */
         uint64_t committed_usec; /* of its tag's commit; 0: unknown */
+        char *commit;            /* of its tag; NULL: upstream does not tell */
         bool withdrawn;
         uint32_t position;       /* where it was listed, for release_list_normalize() alone */
         char *withdrawn_message; /* may be NULL */

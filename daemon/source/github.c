@@ -126,9 +126,18 @@ static int parse_release(const Place *place, const char *prefix, Release *releas
 
 static int parse_tag(const Place *place, const char *prefix, Release *release) {
         const char *tag;
+        Place commit;
         int r = place_string(place, "name", PLACE_REQUIRED, &tag);
 
-        return r < 0 ? r : take_tag(tag, prefix, release);
+        if (r >= 0)
+                r = take_tag(tag, prefix, release);
+        if (r <= 0)
+                return r;
+        r = place_member(place, "commit", json_type_object, PLACE_OPTIONAL, &commit);
+        if (r > 0)
+                r = place_copy(
+                        &commit, "sha", PLACE_REQUIRED, commit_is_valid, "a commit", &release->commit);
+        return r < 0 ? r : 1;
 }
 
 static int parse_list(const char *data, size_t size, const char *name,

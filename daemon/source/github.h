@@ -23,7 +23,7 @@ int github_parse_repository_url(
  * *ret_error: message to be freed (may be NULL). Returns 0 or -EBADMSG / -ENOMEM. */
 int github_parse_releases(
         const char *data, size_t size, const char *prefix, ReleaseList **ret, char **ret_error);
-/* The same for a page of tags, of which no time is known. */
+/* The same for a page of tags, of which no time is known but the commit is. */
 int github_parse_tags(
         const char *data, size_t size, const char *prefix, ReleaseList **ret, char **ret_error);
 

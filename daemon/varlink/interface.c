@@ -162,7 +162,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Artifact, SD_VARLINK_FIELD_COMMENT("OS_ARCH
         SD_VARLINK_DEFINE_FIELD(h1, SD_VARLINK_STRING, 0));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Drift,
-        SD_VARLINK_FIELD_COMMENT("vanished: no longer listed; tag: moved, or released anew"),
+        SD_VARLINK_FIELD_COMMENT("vanished: no longer listed; tag: moved, or released anew; commit: the tag "
+                                 "leads to another one; "
+                                 "tree: the archive of the tag holds something else"),
         SD_VARLINK_DEFINE_FIELD(kind, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("When it was first seen"),
         SD_VARLINK_DEFINE_FIELD(seenAt, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),

@@ -560,12 +560,6 @@ static bool h1_is_valid(const char *h1) {
         return base64 && strlen(base64) == 44 && strspn(base64, alphabet) == 43 && base64[43] == '=';
 }
 
-static bool commit_is_valid(const char *commit) {
-        size_t length = strlen(commit);
-
-        return (length == 40 || length == 64) && strspn(commit, "0123456789abcdef") == length;
-}
-
 static bool message_is_valid(const char *message) {
         _cleanup_free_ char *printable = text_printable(message);
 

@@ -13,7 +13,7 @@ from .github import rate_headers, rate_limited, secondary_limited
 from .messages import Endless, Request, Response, redirect
 
 # Modifiers let the request go on to the next rule and the real answer; each of the others decides the answer.
-MODIFIERS = ("delay", "slow", "headers", "no-range", "corrupt-range", "wrong-digest", "truncate", "stall", "reset")
+MODIFIERS = ("delay", "hold", "slow", "headers", "no-range", "corrupt-range", "wrong-digest", "truncate", "stall", "reset")
 ANSWERS = ("status", "ratelimit", "garbage", "redirect-loop", "redirect-to", "huge", "close")
 
 _NEEDED = {"status": "status", "redirect-to": "location", "slow": "bytes_per_second", "delay": "ms"}

@@ -149,7 +149,10 @@ class Connection:
         try:
             if self._hub.latency:
                 time.sleep(self._hub.latency)
+            generation = self._hub.faults.generation
             rules = self._hub.faults.match(request)
+            if any(rule.action == "hold" for rule in rules):
+                self._hold(generation)
             entry.faults = [rule.action for rule in rules]
             response = faulty.before(rules, request, self._role.base)
             if response is None:
@@ -242,6 +245,12 @@ class Connection:
         elif sending.clean:
             self._end()
         raise Closed
+
+    def _hold(self, generation: int) -> None:
+        """Waits with the answer until the rules are cleared; it is then what it is at that moment."""
+        until = time.monotonic() + _STALL_MAX
+        while self._hub.faults.generation == generation and time.monotonic() < until:
+            time.sleep(0.02)
 
     def _stall(self) -> None:
         """Says nothing until the peer leaves or the rules are cleared."""

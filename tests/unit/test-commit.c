@@ -159,6 +159,9 @@ static void check_judged(const char *known, VersionState state, bool immutable, 
         version_yield_judge(&yield, package);
         check(!!yield.version == ready);
         check(yield.refused == refused && !!yield.error == refused);
+        check(!!yield.drift == refused && yield.agrees == (!ready && !refused));
+        if (refused)
+                check_string(yield.drift, "the tree of tag 1.0.0 is h1:new, was h1:old");
         if (refused)
                 check_string(yield.error,
                         "tag 1.0.0 has moved: its tree was h1:old, is h1:new; the published one stays "

@@ -290,10 +290,15 @@ static void test_recorded_links(void) {
         }
 }
 
+#define COMMIT "0123456789abcdef0123456789abcdef01234567"
+
 static void test_tags(void) {
-        static const char text[] = "[{\"name\": \"vpc/v1.2.0\"}, {\"name\": \"vpc/1.1.0\"}, {\"name\": "
+        static const char text[] = "[{\"name\": \"vpc/v1.2.0\", \"commit\": {\"sha\": \"" COMMIT
+                                   "\"}}, {\"name\": \"vpc/1.1.0\"}, {\"name\": "
                                    "\"v9.0.0\"}, {\"name\": \"vpc/main\"}, {\"name\": \"../vpc/1.0.0\"}]";
-        static const char *const bad[] = { "{}", "[{}]", "[{\"name\": 1}]", "[1]", "<html>" };
+        static const char *const bad[] = { "{}", "[{}]", "[{\"name\": 1}]", "[1]", "<html>",
+                "[{\"name\": \"v1.0.0\", \"commit\": 1}]", "[{\"name\": \"v1.0.0\", \"commit\": {}}]",
+                "[{\"name\": \"v1.0.0\", \"commit\": {\"sha\": \"main\"}}]" };
         _cleanup_(release_list_freep) ReleaseList *list = NULL, *plain = NULL;
         _cleanup_free_ char *url = github_tags_url("https://x/", "o", "r");
 
@@ -305,6 +310,8 @@ static void test_tags(void) {
         check_string(version_string(list->releases[0].version), "1.2.0");
         check_string(version_string(list->releases[1].version), "1.1.0");
         check_int(list->releases[0].created_usec, 0);
+        check_string(list->releases[0].commit, COMMIT);
+        check(!list->releases[1].commit);
         check_int(github_parse_tags(text, strlen(text), NULL, &plain, NULL), 0);
         check_int(plain->n_releases, 1);
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {

@@ -23,6 +23,13 @@ static void test_tag(void) {
         check(!tag_is_valid("a/../b") && !tag_is_valid("a/-b") && !tag_is_valid("a\\b"));
 }
 
+static void test_commit(void) {
+        check(commit_is_valid("0123456789abcdef0123456789abcdef01234567"));
+        check(commit_is_valid("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
+        check(!commit_is_valid("") && !commit_is_valid("0123456789ABCDEF0123456789abcdef01234567"));
+        check(!commit_is_valid("0123456789abcdef0123456789abcdef0123456"));
+}
+
 static void test_hostname(void) {
         check(hostname_is_valid("a") && hostname_is_valid("registry.terraform.io") &&
                 hostname_is_valid("a-b.c:65535"));
@@ -37,6 +44,7 @@ static void test_hostname(void) {
 int main(void) {
         test_name();
         test_tag();
+        test_commit();
         test_hostname();
         return EXIT_SUCCESS;
 }
