@@ -550,8 +550,27 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
 }
 
+/* The loop's time is that of the beginning of its turn, libcurl's is now: a timer that is set by the first comes too early. */
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata) {
+        Fetcher *fetcher = userdata;
+
+        if (timeout_ms < 0)
+                return sd_event_source_set_enabled(fetcher->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+        if (sd_event_source_set_time(
+                    fetcher->timer, clock_monotonic_usec() + (uint64_t) timeout_ms * USEC_PER_MSEC) < 0 ||
+                sd_event_source_set_enabled(fetcher->timer, SD_EVENT_ONESHOT) < 0)
+                return -1;
+        return 0;
+}
+
+/* Of a timer that comes too early, all the same, libcurl makes nothing, and does not set it again. */
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        drive(userdata, CURL_SOCKET_TIMEOUT, 0);
+        Fetcher *fetcher = userdata;
+        long timeout_ms = -1;
+
+        drive(fetcher, CURL_SOCKET_TIMEOUT, 0);
+        if (curl_multi_timeout(fetcher->multi, &timeout_ms) == CURLM_OK)
+                (void) on_curl_timer(fetcher->multi, timeout_ms, fetcher);
         return 0;
 }
 
@@ -575,17 +594,6 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
                 return -1;
         (void) sd_event_source_set_description(source, "transfer");
         (void) curl_multi_assign(fetcher->multi, fd, source);
-        return 0;
-}
-
-static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata) {
-        Fetcher *fetcher = userdata;
-
-        if (timeout_ms < 0)
-                return sd_event_source_set_enabled(fetcher->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-        if (sd_event_source_set_time_relative(fetcher->timer, (uint64_t) timeout_ms * USEC_PER_MSEC) < 0 ||
-                sd_event_source_set_enabled(fetcher->timer, SD_EVENT_ONESHOT) < 0)
-                return -1;
         return 0;
 }
 

@@ -50,6 +50,7 @@ struct HttpServer {
         bool stopping;
         pthread_cond_t gate_opened;
         bool gate_open;
+        unsigned n_opened; /* times: who waits is let go even if it is closed again at once */
 };
 
 /* Sends everything, or gives up silently: the other side may have gone. */
@@ -125,9 +126,11 @@ static inline bool http_has_header(const HttpRequest *request, const char *name,
 /* Waits in an answer until the test opens the gate. */
 static inline void http_wait_for_gate(const HttpRequest *request) {
         HttpServer *server = request->server;
+        unsigned n_opened;
 
         (void) pthread_mutex_lock(&server->mutex);
-        while (!server->gate_open && !server->stopping)
+        n_opened = server->n_opened;
+        while (!server->gate_open && server->n_opened == n_opened && !server->stopping)
                 (void) pthread_cond_wait(&server->gate_opened, &server->mutex);
         (void) pthread_mutex_unlock(&server->mutex);
 }
@@ -135,6 +138,7 @@ static inline void http_wait_for_gate(const HttpRequest *request) {
 static inline void http_server_set_gate(HttpServer *server, bool open) {
         (void) pthread_mutex_lock(&server->mutex);
         server->gate_open = open;
+        server->n_opened += open;
         (void) pthread_cond_broadcast(&server->gate_opened);
         (void) pthread_mutex_unlock(&server->mutex);
 }
