@@ -26,10 +26,10 @@ static void close_stores(Manager *manager) {
 }
 
 static int clean_listings(Manager *manager) {
-        _cleanup_(strings_freep) char **urls = calloc(manager->n_runners + 1, sizeof(char *));
+        _cleanup_(strings_freep) char **keys = calloc(manager->n_runners + 1, sizeof(char *));
         size_t n = 0;
 
-        if (!urls)
+        if (!keys)
                 return -ENOMEM;
         for (size_t i = 0; i < manager->n_runners; i++) {
                 const Package *package = manager->runners[i]->package;
@@ -41,11 +41,12 @@ static int clean_listings(Manager *manager) {
                 /* As long as a registry has not said where it lists its providers, its pages cannot be told from others. */
                 if (!api_url)
                         return 0;
-                urls[n] = listing_first_url(&package->source, api_url);
-                if (!urls[n++])
+                keys[n] = listing_first_key(
+                        &package->source, package_access(package, manager->accesses), api_url);
+                if (!keys[n++])
                         return -ENOMEM;
         }
-        return listing_cache_clean(manager->listings, TAKE_PTR(urls));
+        return listing_cache_clean(manager->listings, TAKE_PTR(keys));
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {

@@ -193,7 +193,7 @@ int listing_cache_put(ListingCache *cache, const char *url, const ListingPage *p
 
 typedef struct Clean {
         int fd;
-        char **urls;
+        char **keys;
         struct timespec started;
         char (*kept)[CACHE_NAME_SIZE];
         size_t n_kept;
@@ -202,7 +202,7 @@ typedef struct Clean {
 
 static void clean_free(Clean *clean) {
         close_fd(clean->fd);
-        strings_free(clean->urls);
+        strings_free(clean->keys);
         free(clean->kept);
         free(clean);
 }
@@ -215,28 +215,41 @@ static int keep_page(Clean *clean, const char *name) {
         return r;
 }
 
-/* Keeps the page of the URL and those that it leads to. */
+/* The key with another URL in the place of its own: what stands before and behind is the same for all pages of a listing. */
+static char *key_with_url(const char *key, const char *url) {
+        const char *scheme = strstr(key, "://"), *start = scheme;
+
+        if (!scheme)
+                return strdup(url);
+        while (start > key && start[-1] != ' ')
+                start--;
+        return text_format("%.*s%s%s", (int) (start - key), key, url, scheme + strcspn(scheme, " "));
+}
+
+/* Keeps the page of the key and those that it leads to. */
 static int keep_listing(Clean *clean, const char *first) {
-        _cleanup_free_ char *url = strdup(first);
+        _cleanup_free_ char *key = strdup(first);
 
         for (unsigned i = 0; i < LISTING_PAGES_MAX; i++) {
                 _cleanup_(json_unrefp) json_object *object = NULL;
                 char name[CACHE_NAME_SIZE];
                 const char *next = NULL;
+                char *following;
                 int r;
 
-                if (!url)
+                if (!key)
                         return -ENOMEM;
-                cache_name(url, name);
-                if (read_document(clean->fd, name, url, &object) < 0)
+                cache_name(key, name);
+                if (read_document(clean->fd, name, key, &object) < 0)
                         return 0;
                 r = keep_page(clean, name);
                 if (r < 0)
                         return r;
                 if (json_get_string(object, "next", &next) <= 0)
                         return 0;
-                free(url);
-                url = strdup(next);
+                following = key_with_url(key, next);
+                free(key);
+                key = following;
         }
         return 0;
 }
@@ -263,8 +276,8 @@ static int clean_work(void *userdata) {
         DIR *directory;
         int fd, r = 0;
 
-        for (char **url = clean->urls; *url && r >= 0; url++)
-                r = keep_listing(clean, *url);
+        for (char **key = clean->keys; *key && r >= 0; key++)
+                r = keep_listing(clean, *key);
         if (r < 0)
                 return r;
         if (clean->n_kept > 0)
@@ -296,18 +309,18 @@ static void clean_done(int result, void *userdata) {
         clean_free(clean);
 }
 
-int listing_cache_clean(ListingCache *cache, char **urls) {
+int listing_cache_clean(ListingCache *cache, char **keys) {
         Clean *clean = calloc(1, sizeof(Clean));
         struct timespec started = {};
         int r;
 
         if (!clean) {
-                strings_free(urls);
+                strings_free(keys);
                 return -ENOMEM;
         }
         /* The clock that files have their times from. */
         (void) clock_gettime(CLOCK_REALTIME_COARSE, &started);
-        *clean = (Clean) { .fd = fcntl(cache->fd, F_DUPFD_CLOEXEC, 3), .urls = urls, .started = started };
+        *clean = (Clean) { .fd = fcntl(cache->fd, F_DUPFD_CLOEXEC, 3), .keys = keys, .started = started };
         r = clean->fd < 0 ? negative_errno() : offload_run(cache->offload, clean_work, clean_done, clean);
         if (r < 0)
                 clean_free(clean);

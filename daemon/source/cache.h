@@ -29,9 +29,9 @@ DEFINE_CLEANUP(ListingCache *, listing_cache_free)
 typedef void (*ListingCacheDone)(ListingPage *page, void *userdata);
 int listing_cache_get(ListingCache *cache, const char *url, ListingCacheDone done, void *userdata);
 
-/* Removes, behind the scenes, the pages that belong to no listing that begins with one of the URLs (NULL-terminated, taken
+/* Removes, behind the scenes, the pages that belong to no listing that begins with one of the keys (NULL-terminated, taken
  * over). What is written from now on stays. */
-int listing_cache_clean(ListingCache *cache, char **urls);
+int listing_cache_clean(ListingCache *cache, char **keys);
 
 /* Takes the text of the page now and writes it behind the scenes. */
 int listing_cache_put(ListingCache *cache, const char *url, const ListingPage *page);

@@ -75,6 +75,22 @@ char *listing_first_url(const Source *source, const char *api_url) {
         }
 }
 
+/* What one credential sees is not what another one sees, and a page is kept as it was read. NULL when out of memory. */
+static char *page_key(const Access *access, const char *url, const char *tag_prefix) {
+        const char *name = access ? access_name(access) : NULL;
+        char *key = NULL;
+
+        text_set(&key, "%s%s%s%s%s", strempty(name), name ? " " : "", url, tag_prefix ? " " : "",
+                strempty(tag_prefix));
+        return key;
+}
+
+char *listing_first_key(const Source *source, const Access *access, const char *api_url) {
+        _cleanup_free_ char *url = listing_first_url(source, api_url);
+
+        return url ? page_key(access, url, source->tag_prefix) : NULL;
+}
+
 static Listing *listing_free(Listing *listing) {
         if (!listing)
                 return NULL;
@@ -132,14 +148,8 @@ static bool url_is_below(const char *url, const char *base) {
 static int listing_ask(Listing *listing);
 static int listing_send(Listing *listing);
 
-/* What one credential sees is not what another one sees, and a page is kept as it was read. NULL when out of memory. */
 static char *listing_cache_key(const Listing *listing) {
-        const char *name = listing->access ? access_name(listing->access) : NULL;
-        char *key = NULL;
-
-        text_set(&key, "%s%s%s%s%s", strempty(name), name ? " " : "", listing->url,
-                listing->tag_prefix ? " " : "", strempty(listing->tag_prefix));
-        return key;
+        return page_key(listing->access, listing->url, listing->tag_prefix);
 }
 
 /* Takes the page in and goes on to the next one. `page` is handed over. */

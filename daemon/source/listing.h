@@ -35,6 +35,8 @@ char *source_name(const Source *source);
 
 /* Of the page that a listing begins with, to be freed; NULL when out of memory. */
 char *listing_first_url(const Source *source, const char *api_url);
+/* What the first page is kept under by listing_cache_put(). `access` NULL: anonymous. */
+char *listing_first_key(const Source *source, const Access *access, const char *api_url);
 
 typedef struct ListingResult {
         FetchResult fetch;        /* FETCH_OK: `releases` is complete; else nothing is known */

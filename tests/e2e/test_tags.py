@@ -69,6 +69,12 @@ def test_prefix_of_releases(daemon, upstream):
     described = Module("acme", "mono", [Release("net-v1.0.0"), Release("dns-v2.0.0"), Release("v3.0.0")])
     start(daemon, upstream, described, tagPrefix="net-")
     assert daemon.states("platform/network/aws") == {"1.0.0": "published"}
+    # What was listed is kept over a restart, which cleans up.
+    daemon.stop()
+    daemon.start().settle()
+    upstream.reset()
+    daemon.sync()
+    assert [r["status"] for r in upstream.requests("github_api")] == [304]
 
 
 def test_subdirectories_that_are_none(daemon, upstream):
