@@ -5,26 +5,11 @@
 #include "base/message-id.h"
 #include "base/text.h"
 
-static void tell(const Package *package, const RecordVersion *version, int level, const char *text,
-        const char *detail) {
-        const char *number = version_string(version->version);
-
-        log_entry(level, MESSAGE_VERSION_DRIFTED,
-                &(LogContext) {
-                        .depot = package_depot(package),
-                        .package = package->name,
-                        .version = number,
-                        .state = version_state_to_string(version->state),
-                        .reason = detail,
-                },
-                "%s %s: %s: %s", package->name, number, text, detail);
-}
-
 int drift_note(const Package *package, RecordVersion *version, const char *kind, const char *detail) {
         int r = record_version_set_drift(version, kind, clock_realtime_usec(), detail);
 
         if (r > 0)
-                tell(package, version, LOG_WARNING,
+                package_log_version(package, version, LOG_WARNING, MESSAGE_VERSION_DRIFTED,
                         "upstream is no longer what was published, which stays as it is", detail);
         /* As many as fit are as many as are kept. */
         return r == -E2BIG ? 0 : r;
@@ -33,7 +18,8 @@ int drift_note(const Package *package, RecordVersion *version, const char *kind,
 int drift_forget(const Package *package, RecordVersion *version, const char *kind) {
         if (!record_version_clear_drift(version, kind))
                 return 0;
-        tell(package, version, LOG_NOTICE, "upstream is again what was published", kind);
+        package_log_version(package, version, LOG_NOTICE, MESSAGE_VERSION_DRIFTED,
+                "upstream is again what was published", kind);
         return 1;
 }
 

@@ -1,28 +1,12 @@
 /* What upstream says of versions that the store has: noted in the record, told once, and followed only where a policy asks
  * for it. The published bytes never change. */
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/message-id.h"
 #include "base/text.h"
 #include "job/commit.h"
 #include "job/drift.h"
 #include "job/reconcile-private.h"
-
-static void log_mark(const Package *package, const RecordVersion *version, int level, const char *message_id,
-        const char *text, const char *detail) {
-        const char *number = version_string(version->version);
-
-        log_entry(level, message_id,
-                &(LogContext) {
-                        .depot = package_depot(package),
-                        .package = package->name,
-                        .version = number,
-                        .state = version_state_to_string(version->state),
-                        .reason = detail,
-                },
-                "%s %s: %s%s%s", package->name, number, text, isempty(detail) ? "" : ": ", strempty(detail));
-}
 
 /* Returns 1 when the record has changed. */
 static int mark_withdrawn(const Package *package, RecordVersion *version, const Release *release) {
@@ -33,7 +17,7 @@ static int mark_withdrawn(const Package *package, RecordVersion *version, const 
                                         streq_ptr(release->withdrawn_message, version->withdrawn_message))))
                 return 0;
         if (release->withdrawn != version->withdrawn)
-                log_mark(package, version, LOG_WARNING, MESSAGE_VERSION_WITHDRAWN,
+                package_log_version(package, version, LOG_WARNING, MESSAGE_VERSION_WITHDRAWN,
                         release->withdrawn ? "upstream has withdrawn it"
                                            : "upstream has taken its withdrawal back",
                         release->withdrawn ? release->withdrawn_message : NULL);
@@ -55,7 +39,7 @@ static int mark_hidden(const Package *package, RecordVersion *version, const Pla
         version->hidden = hide;
         version->state = hide ? VERSION_HELD : VERSION_PUBLISHED;
         r = string_assign(&version->reason, hide ? item->reason : NULL);
-        log_mark(package, version, LOG_NOTICE, MESSAGE_VERSION_WITHDRAWN,
+        package_log_version(package, version, LOG_NOTICE, MESSAGE_VERSION_WITHDRAWN,
                 hide ? "it is hidden from clients" : "it can be installed again", item->reason);
         return r < 0 ? r : 1;
 }
@@ -94,13 +78,8 @@ static RecordVersion *find_recorded(const Record *record, const PlanItem *item) 
 static void on_marked(int r, const char *key, const char *revision, void *userdata) {
         Reconcile *reconcile = userdata;
 
-        if (reconcile_answer_is_late(reconcile))
+        if (!reconcile_is_stored(reconcile, r, key, revision))
                 return;
-        if (r < 0) {
-                reconcile_fail_locally(reconcile, key, r);
-                return;
-        }
-        package_set_revision(reconcile->package, revision);
         reconcile->outcome.changed = true;
         reconcile_go_on(reconcile);
 }

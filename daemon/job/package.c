@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "source/github.h"
 #include "source/registry.h"
@@ -418,6 +419,21 @@ Access *package_access(const Package *package, Accesses *accesses) {
                 registry_url_is_same_host(package->registry_url, package->providers_url))
                 return accesses_find_registry(accesses, package->source.host);
         return NULL;
+}
+
+void package_log_version(const Package *package, const RecordVersion *version, int level,
+        const char *message_id, const char *text, const char *detail) {
+        const char *number = version_string(version->version);
+
+        log_entry(level, message_id,
+                &(LogContext) {
+                        .depot = package_depot(package),
+                        .package = package->name,
+                        .version = number,
+                        .state = version_state_to_string(version->state),
+                        .reason = detail,
+                },
+                "%s %s: %s%s%s", package->name, number, text, isempty(detail) ? "" : ": ", strempty(detail));
 }
 
 void package_set_revision(Package *package, const char *revision) {

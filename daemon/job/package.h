@@ -133,6 +133,9 @@ const char *package_api_url(const Package *package, const Settings *settings);
 Access *package_access(const Package *package, Accesses *accesses);
 
 /* Takes note of the revision that the store has of the record. */
+/* An entry in the journal on a version of its record. `detail`: NULL or "": none. */
+void package_log_version(const Package *package, const RecordVersion *version, int level,
+        const char *message_id, const char *text, const char *detail);
 void package_set_revision(Package *package, const char *revision);
 
 /* "<directory>/<file>", to be freed. */

@@ -8,14 +8,8 @@
 static void on_pruned(int r, const char *key, const char *revision, void *userdata) {
         Reconcile *reconcile = userdata;
 
-        if (reconcile_answer_is_late(reconcile))
-                return;
-        if (r < 0) {
-                reconcile_fail_locally(reconcile, key, r);
-                return;
-        }
-        package_set_revision(reconcile->package, revision);
-        reconcile_succeed(reconcile);
+        if (reconcile_is_stored(reconcile, r, key, revision))
+                reconcile_succeed(reconcile);
 }
 
 /* What is out of sight for good is told of. */
@@ -47,13 +41,10 @@ static void on_hidden(int r, const char *key, const char *revision, void *userda
         Reconcile *reconcile = userdata;
         _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
 
-        if (reconcile_answer_is_late(reconcile))
+        if (!reconcile_is_stored(reconcile, r, key, revision))
                 return;
-        if (r >= 0) {
-                package_set_revision(reconcile->package, revision);
-                tell_hidden(reconcile);
-                r = store_batch_new(&batch);
-        }
+        tell_hidden(reconcile);
+        r = store_batch_new(&batch);
         if (r >= 0)
                 r = commit_finish_pruning(batch, reconcile->package);
         if (r >= 0)

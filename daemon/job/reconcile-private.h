@@ -41,6 +41,8 @@ struct Reconcile {
 
 /* Takes note of an answer of the store; returns true when nobody waits for it any more. */
 bool reconcile_answer_is_late(Reconcile *reconcile);
+/* The same of a record that was given to the store; takes the revision, or fails. False: nothing more is to be done. */
+bool reconcile_is_stored(Reconcile *reconcile, int r, const char *key, const char *revision);
 void reconcile_tell_version(
         Reconcile *reconcile, const char *version, VersionState state, const char *reason);
 void reconcile_set_state(Reconcile *reconcile, PackageState state, const char *reason);

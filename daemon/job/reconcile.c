@@ -87,6 +87,17 @@ bool reconcile_answer_is_late(Reconcile *reconcile) {
         return true;
 }
 
+bool reconcile_is_stored(Reconcile *reconcile, int r, const char *key, const char *revision) {
+        if (reconcile_answer_is_late(reconcile))
+                return false;
+        if (r < 0) {
+                reconcile_fail_locally(reconcile, key, r);
+                return false;
+        }
+        package_set_revision(reconcile->package, revision);
+        return true;
+}
+
 /* States */
 
 static void tell_package(Reconcile *reconcile, PackageState state, const char *reason) {
