@@ -23,13 +23,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 # pylint: disable=wrong-import-position
 import fleet
 import reference
-from daemon import Daemon
+from daemon import Daemon, run_program
 from report import MIB, Row, percentile, print_row, print_table, write_json
 from simulator.client import Simulator
 from simulator.generators import BENCH_PLATFORMS
 
 MEMORY_MAX = 32 * MIB
 STATUS_MS_MAX = 10.0
+PROGRAM_FACTOR_MAX = 2.0
 FIGURES = {
     1: "cold sync of zips that do not compress, against curl, openssl and sync",
     2: "cold sync of zips shaped like real providers, against curl, unzip, openssl and sync, and terraform",
@@ -276,24 +277,25 @@ class Bench:
 
             def run_programs(daemon, connection, status=status, starts=starts):
                 def run_both():
-                    for verb, seconds in (("status", status), ("--version", starts)):
-                        seconds.append(daemon.run_program(verb))
+                    status.append(daemon.run_ctl("status"))
+                    starts.append(run_program(["/bin/true"]))
 
                 daemon.wait_asking(connection, self.n_versions, run_both)
 
             for watch in (ask, ask_as_program, run_programs):
                 for _ in range(self.arguments.repetitions):
                     self.sync(watch)
-            started = f"; of it the start of the program (opendepotctl --version): {quantiles(starts)}"
-            for name, seconds, more in (
-                (f"GetStatus during {figure}, p99", calls, ""),
-                (f"what opendepotctl status asks, on a new connection, during {figure}, p99", answers, ""),
-                (f"opendepotctl status during {figure}, p99", status, started),
+            for name, seconds in (
+                (f"GetStatus during {figure}, p99", calls),
+                (f"what opendepotctl status asks, on a new connection, during {figure}, p99", answers),
             ):
-                p99 = percentile(seconds, 99) * 1000
-                note = f"{len(seconds)} times: {quantiles(seconds)}{more}"
-                self.add(Row(6, name, "ms", [p99], ours_max=STATUS_MS_MAX, note=note))
-
+                note = f"{len(seconds)} times: {quantiles(seconds)}"
+                self.add(Row(6, name, "ms", [percentile(seconds, 99) * 1000], ours_max=STATUS_MS_MAX, note=note))
+            # A program has to be started first, and that takes what the machine has left for it.
+            name = f"the program opendepotctl status during {figure}; /bin/true, p99"
+            ours, theirs = ([percentile(seconds, 99) * 1000] for seconds in (status, starts))
+            note = f"{len(status)} times: {quantiles(status)}; /bin/true: {quantiles(starts)}"
+            self.add(Row(6, name, "ms", ours, theirs, factor_max=PROGRAM_FACTOR_MAX, note=note))
 
     def figure_7(self):
         fleet.figure_7(self)

@@ -55,6 +55,17 @@ class Connection:
         self.socket.close()
 
 
+def run_program(command):
+    """Seconds from before a program is started until it is known to have ended."""
+    to_null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+    before = time.monotonic()
+    process = os.posix_spawn(command[0], command, os.environ, file_actions=[to_null])
+    _, status = os.waitpid(process, 0)
+    if status != 0:
+        raise RuntimeError(f"{command} ended with wait status {status}")
+    return time.monotonic() - before
+
+
 class Daemon:
     """`with Daemon(build, directory, endpoints, depot) as daemon:`; opendepotd ends with the block."""
 
@@ -187,16 +198,9 @@ class Daemon:
         connection.close()
         return time.monotonic() - before
 
-    def run_program(self, *words):
+    def run_ctl(self, verb):
         """Seconds that opendepotctl takes as a whole."""
-        command = [str(self.build / "ctl/opendepotctl"), f"--socket={self.socket}", *words]
-        to_null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
-        before = time.monotonic()
-        process = os.posix_spawn(command[0], command, os.environ, file_actions=[to_null])
-        _, status = os.waitpid(process, 0)
-        if status != 0:
-            raise RuntimeError(f"opendepotctl {words} ended with wait status {status}")
-        return time.monotonic() - before
+        return run_program([str(self.build / "ctl/opendepotctl"), f"--socket={self.socket}", verb])
 
     def snapshot(self):
         """What stat() says of everything in the store and the state, but times of access."""
