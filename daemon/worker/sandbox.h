@@ -1,0 +1,40 @@
+/* How opendepot-worker locks itself in before it reads what comes from outside: Landlock for files, TCP, signals and abstract
+ * sockets (landlock(7)), a filter of system calls (seccomp(2)), no new privileges. What the process may use is what it
+ * has open already. */
+#pragma once
+
+#include "base/util.h"
+
+typedef enum SandboxLayer {
+        SANDBOX_NO_NEW_PRIVILEGES,
+        SANDBOX_FILES,        /* no file is opened but below given directories */
+        SANDBOX_TCP,          /* no TCP, even through a socket that was handed over */
+        SANDBOX_SCOPE,        /* no signals and no abstract sockets to processes outside */
+        SANDBOX_SYSTEM_CALLS, /* no sockets, no privileges, nothing of the kernel that a job has no use for */
+        _SANDBOX_LAYER_MAX,
+        _SANDBOX_LAYER_INVALID = -EINVAL,
+} SandboxLayer;
+
+/* A set of layers. */
+#define SANDBOX_BIT(layer) (1U << (unsigned) (layer))
+#define SANDBOX_ALL (SANDBOX_BIT(_SANDBOX_LAYER_MAX) - 1)
+
+typedef enum SandboxAccess {
+        SANDBOX_READ,
+        SANDBOX_EXECUTE, /* and read */
+        SANDBOX_WRITE,   /* and read: files and directories are made, changed and removed */
+        _SANDBOX_ACCESS_MAX,
+} SandboxAccess;
+
+/* One place that stays open: a directory with everything below it, or one file. What does not exist is left out. */
+typedef struct SandboxPlace {
+        const char *path;
+        SandboxAccess access;
+} SandboxPlace;
+
+const char *sandbox_layer_to_string(SandboxLayer layer);
+SandboxLayer sandbox_layer_from_string(const char *string);
+
+/* For the rest of the process's life, and for what it starts. Without `may_execute` it starts nothing. A layer that the
+ * kernel does not have is not in *ret_layers; an error (a negative errno) means that the process must not go on. */
+int sandbox_enter(const SandboxPlace *places, size_t n_places, bool may_execute, unsigned *ret_layers);
