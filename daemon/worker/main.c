@@ -13,6 +13,7 @@
 #include "worker/repack.h"
 #include "worker/sandbox.h"
 #include "worker/signature.h"
+#include "worker/unpack.h"
 #include "worker/ziphash.h"
 
 /* No job needs more memory of its own than this: everything large is streamed. */
@@ -67,8 +68,13 @@ static int confine_process(const WorkerDescription *description, unsigned *ret_l
         uint64_t write_max = description->limits.artifact_size_max;
         bool may_execute = description->request.kind == WORKER_SIGNATURE;
 
-        if (description->request.kind == WORKER_REPACK)
+        if (description->request.kind == WORKER_REPACK) {
+                int r = unpack_prepare();
+
+                if (r < 0)
+                        return r;
                 write_max = MAX_OF(write_max, description->limits.unpacked_size_max);
+        }
         set_limit(RLIMIT_FSIZE, write_max);
         return sandbox_enter(
                 program_places, may_execute ? ELEMENTSOF(program_places) : 0, may_execute, ret_layers);

@@ -483,6 +483,11 @@ static int check_tree(Unpack *unpack, uint64_t *ret_size) {
         return 0;
 }
 
+int unpack_prepare(void) {
+        /* Without a locale of UTF-8, libarchive cannot give out names from pax headers; C.UTF-8 is part of the C library. */
+        return setlocale(LC_CTYPE, "C.UTF-8") ? 0 : -EOPNOTSUPP;
+}
+
 int unpack(int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *ret, char **ret_error) {
         _cleanup_(unpack_done)
                 Unpack unpack = { .scratch_fd = scratch_fd, .limits = limits, .error = ret_error };
@@ -500,10 +505,9 @@ int unpack(int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *r
         if (r < 0 && r != -ENODATA)
                 return r;
 
-        /* Without a locale of UTF-8, libarchive cannot give out names from pax headers; C.UTF-8 is part of the C library. */
-        if (!setlocale(LC_CTYPE, "C.UTF-8"))
-                return -EOPNOTSUPP;
-
+        r = unpack_prepare();
+        if (r < 0)
+                return r;
         if (magic[0] == 0x1f && magic[1] == 0x8b)
                 r = unpack_tar_gz(&unpack, input_fd);
         else if (magic[0] == 'P' && magic[1] == 'K')

@@ -15,6 +15,8 @@ typedef struct Unpacked {
 
 void unpacked_done(Unpacked *unpacked);
 
+/* Loads what unpack() needs of the system's files: for a process that will not be able to open any. Returns 0 or -EOPNOTSUPP. */
+int unpack_prepare(void);
 /* Reads the archive in `input_fd` and writes the content of its files one after the other to `scratch_fd`. All entries
  * must lie in one top directory. Refused with the entry's name: names that archive_path_check() or tree_seal() refuse,
  * devices, fifos, sockets, and what goes beyond the limits. Modes are reduced to executable or not. Returns 0, -EBADMSG with the
