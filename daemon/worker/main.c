@@ -87,7 +87,7 @@ static bool daemon_is_gone(void) {
         return poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
-static void run_job(const WorkerDescription *description, WorkerReport *report) {
+static void run_job(const WorkerDescription *description, unsigned layers, WorkerReport *report) {
         int r;
 
         report->result = WORKER_FAILED;
@@ -100,6 +100,11 @@ static void run_job(const WorkerDescription *description, WorkerReport *report) 
                 break;
         case WORKER_KEYS:
                 r = openpgp_run(description, report);
+                break;
+        case WORKER_PROBE:
+                report->layers = layers;
+                report->result = WORKER_OK;
+                r = 0;
                 break;
         default:
                 r = signature_run(description, report);
@@ -138,7 +143,7 @@ int main(int argc, char *argv[]) {
         }
         r = confine_process(&description, &layers);
         if (r >= 0)
-                run_job(&description, &report);
+                run_job(&description, layers, &report);
         else {
                 report.result = WORKER_FAILED;
                 text_set(&report.message, "the worker cannot be confined: %s", strerror(-r));

@@ -7,6 +7,7 @@
 #include "base/names.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "worker/layer.h"
 
 /* input, output, scratch, readme, signature */
 #define N_SINGLE_FDS 5
@@ -18,6 +19,7 @@ static const char *const kind_names[_WORKER_KIND_MAX] = {
         [WORKER_REPACK] = "repack",
         [WORKER_SIGNATURE] = "signature",
         [WORKER_KEYS] = "keys",
+        [WORKER_PROBE] = "probe",
 };
 
 static const char *const result_names[_WORKER_RESULT_MAX] = {
@@ -107,11 +109,12 @@ void worker_report_done(WorkerReport *report) {
 
 /* What each kind needs; also what a worker may rely on. */
 static bool request_is_complete(const WorkerRequest *request) {
-        if (request->input_fd < 0)
+        if (request->kind != WORKER_PROBE && request->input_fd < 0)
                 return false;
         switch (request->kind) {
         case WORKER_HASH_ZIP:
         case WORKER_KEYS:
+        case WORKER_PROBE:
                 return true;
         case WORKER_REPACK:
                 return request->output_fd >= 0 && request->scratch_fd >= 0 &&
@@ -223,8 +226,8 @@ int worker_job_send(int socket, const WorkerRequest *request, const WorkerLimits
         struct msghdr message = {
                 .msg_iov = &iov,
                 .msg_iovlen = 1,
-                .msg_control = &control,
-                .msg_controllen = CMSG_SPACE(n_fds * sizeof(int)),
+                .msg_control = n_fds > 0 ? &control : NULL,
+                .msg_controllen = n_fds > 0 ? CMSG_SPACE(n_fds * sizeof(int)) : 0,
         };
         return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? negative_errno() : 0;
 }
@@ -396,6 +399,7 @@ static int job_parse(const char *data, size_t size, int *fds, size_t n_fds, Work
                         return r;
                 break;
         case WORKER_KEYS:
+        case WORKER_PROBE:
                 break;
         default:
                 request->allow_expired_keys = read_bool(&reader, "allowExpiredKeys", "allowExpiredKeys");
@@ -480,7 +484,21 @@ static int report_add_keys(json_object *document, const WorkerReport *report) {
         return 0;
 }
 
+static int report_add_layers(json_object *document, unsigned layers) {
+        json_object *names = json_object_new_array();
+
+        if (json_set(document, "layers", names) < 0)
+                return -ENOMEM;
+        for (SandboxLayer layer = 0; layer < _SANDBOX_LAYER_MAX; layer++)
+                if (layers & SANDBOX_BIT(layer) &&
+                        json_append(names, json_object_new_string(sandbox_layer_to_string(layer))) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
 static int report_add_values(json_object *document, WorkerKind kind, const WorkerReport *report) {
+        if (kind == WORKER_PROBE)
+                return report_add_layers(document, report->layers);
         if (kind == WORKER_KEYS)
                 return report_add_keys(document, report);
         if (kind == WORKER_SIGNATURE)
@@ -621,6 +639,26 @@ static void read_keys(Reader *reader, WorkerReport *report) {
                 reader->error = "message";
 }
 
+static void read_layers(Reader *reader, WorkerReport *report) {
+        json_object *array = NULL, *element;
+
+        if (!reader_took(reader, json_get_array(reader->object, "layers", &array), "layers"))
+                return;
+        JSON_ARRAY_FOREACH (element, array) {
+                SandboxLayer layer = json_object_is_type(element, json_type_string)
+                                             ? sandbox_layer_from_string(json_object_get_string(element))
+                                             : _SANDBOX_LAYER_INVALID;
+
+                if (layer < 0 || report->layers & SANDBOX_BIT(layer)) {
+                        reader->error = "layers";
+                        return;
+                }
+                report->layers |= SANDBOX_BIT(layer);
+        }
+        if (!reader->error && report->message)
+                reader->error = "message";
+}
+
 static void read_archive(Reader *reader, const WorkerRequest *request, WorkerReport *report) {
         bool hashed = request->kind == WORKER_REPACK || request->hash_file;
 
@@ -670,6 +708,8 @@ static int report_read(
                         read_signature(&reader, report);
                 else if (request->kind == WORKER_KEYS)
                         read_keys(&reader, report);
+                else if (request->kind == WORKER_PROBE)
+                        read_layers(&reader, report);
                 else
                         read_archive(&reader, request, report);
         }

@@ -3,21 +3,7 @@
  * has open already. */
 #pragma once
 
-#include "base/util.h"
-
-typedef enum SandboxLayer {
-        SANDBOX_NO_NEW_PRIVILEGES,
-        SANDBOX_FILES,        /* no file is opened but below given directories */
-        SANDBOX_TCP,          /* no TCP, even through a socket that was handed over */
-        SANDBOX_SCOPE,        /* no signals and no abstract sockets to processes outside */
-        SANDBOX_SYSTEM_CALLS, /* no sockets, no privileges, nothing of the kernel that a job has no use for */
-        _SANDBOX_LAYER_MAX,
-        _SANDBOX_LAYER_INVALID = -EINVAL,
-} SandboxLayer;
-
-/* A set of layers. */
-#define SANDBOX_BIT(layer) (1U << (unsigned) (layer))
-#define SANDBOX_ALL (SANDBOX_BIT(_SANDBOX_LAYER_MAX) - 1)
+#include "worker/layer.h"
 
 typedef enum SandboxAccess {
         SANDBOX_READ,
@@ -31,9 +17,6 @@ typedef struct SandboxPlace {
         const char *path;
         SandboxAccess access;
 } SandboxPlace;
-
-const char *sandbox_layer_to_string(SandboxLayer layer);
-SandboxLayer sandbox_layer_from_string(const char *string);
 
 /* For the rest of the process's life, and for what it starts. Without `may_execute` it starts nothing. A layer that the
  * kernel does not have is not in *ret_layers; an error (a negative errno) means that the process must not go on. */

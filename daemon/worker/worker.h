@@ -22,6 +22,7 @@ typedef enum WorkerKind {
         WORKER_REPACK,    /* module archive in, deterministic archive and README out */
         WORKER_SIGNATURE, /* detached OpenPGP signature by gpgv */
         WORKER_KEYS,      /* which keys a key file holds */
+        WORKER_PROBE,     /* nothing is read: how well a worker can be locked in here */
         _WORKER_KIND_MAX,
 } WorkerKind;
 
@@ -110,6 +111,8 @@ typedef struct WorkerReport {
 
         WorkerKey keys[WORKER_KEYS_MAX];
         size_t n_keys;
+
+        unsigned layers; /* probe: what the kernel has of the sandbox, SANDBOX_BIT() of each */
 } WorkerReport;
 
 typedef void (*WorkerDone)(const WorkerReport *report, void *userdata);

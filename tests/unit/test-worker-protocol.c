@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/list.h"
 #include "test.h"
+#include "worker/layer.h"
 
 #define SHA "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define H1 "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -104,6 +105,36 @@ static void test_jobs(void) {
         check(description.request.allow_weak_hashes && !description.request.allow_expired_keys);
         worker_description_done(&description);
         worker_request_close(&request);
+}
+
+static void test_probe(void) {
+        static const char *const malformed[] = { "", ",\"layers\":[1]", ",\"layers\":[\"walls\"]",
+                ",\"layers\":[\"files\",\"files\"]", ",\"layers\":{}", ",\"layers\":[],\"more\":1",
+                ",\"layers\":[],\"message\":\"x\"" };
+        const WorkerReport in = { .result = WORKER_OK,
+                .layers = SANDBOX_BIT(SANDBOX_FILES) | SANDBOX_BIT(SANDBOX_SYSTEM_CALLS) };
+        WorkerRequest request = WORKER_REQUEST_INIT(WORKER_PROBE);
+        const WorkerLimits limits = { .entries_max = 1 };
+        _cleanup_free_ char *text = NULL;
+        WorkerDescription description;
+        const char *error = NULL;
+        WorkerReport out;
+
+        /* A job without a descriptor. */
+        check_int(send_and_receive(&request, &limits, &description), 0);
+        check_int(description.request.kind, WORKER_PROBE);
+        worker_description_done(&description);
+
+        check_int(worker_report_format(WORKER_PROBE, &in, &text), 0);
+        check_int(worker_report_parse(&request, text, strlen(text), &out, &error), 0);
+        check_int(out.layers, in.layers);
+        for (size_t i = 0; i < ELEMENTSOF(malformed); i++) {
+                _cleanup_free_ char *report = NULL;
+
+                check(asprintf(&report, "{\"version\":1,\"kind\":\"probe\",\"result\":\"ok\"%s}",
+                              malformed[i]) >= 0);
+                check_int(worker_report_parse(&request, report, strlen(report), &out, &error), -EBADMSG);
+        }
 }
 
 static void test_malformed_jobs(void) {
@@ -283,6 +314,7 @@ static void test_malformed_reports(void) {
 
 int main(void) {
         test_jobs();
+        test_probe();
         test_malformed_jobs();
         test_reports();
         test_malformed_reports();
