@@ -103,6 +103,28 @@ static void print_count(
                         color_off(style, color));
 }
 
+/* Which layers are there is for --json; which are not, for everybody. */
+static void print_sandbox(const Style *style, sd_json_variant *sandbox) {
+        sd_json_variant *missing = field_at(sandbox, "missing"), *layer;
+        bool any = false;
+
+        if (!sandbox)
+                return;
+        print_label("Sandbox");
+        if (sd_json_variant_elements(missing) == 0) {
+                (void) printf("complete\n");
+                return;
+        }
+        (void) printf("%swithout ", color_on(style, COLOR_YELLOW));
+        FIELD_FOREACH(layer, missing) {
+                _cleanup_free_ char *name = text_shown(style, sd_json_variant_string(layer));
+
+                (void) printf("%s%s", any ? ", " : "", strempty(name));
+                any = true;
+        }
+        (void) printf("%s\n", color_off(style, COLOR_YELLOW));
+}
+
 static void print_daemon(const Style *style, sd_json_variant *status) {
         uint64_t now = clock_realtime_usec();
         _cleanup_free_ char *started = format_time(style, field_string(status, "startedAt"), TIME_LONG, now);
@@ -142,6 +164,7 @@ static void print_daemon(const Style *style, sd_json_variant *status) {
                 (unsigned long long) field_unsigned(status, "transfersRunning"),
                 (unsigned long long) field_unsigned(status, "transfersQueued"),
                 (unsigned long long) field_unsigned(status, "workersRunning"), bytes);
+        print_sandbox(style, field_at(status, "sandbox"));
 }
 
 static void print_heading(const Style *style, const char *heading) {

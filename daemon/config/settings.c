@@ -97,6 +97,8 @@ static const SchemaField workers_fields[] = {
         { "parallel", schema_unsigned, AT(workers_parallel), .min = 1, .max = WORKERS_MAX },
         { "timeout", schema_duration, AT(worker_timeout_usec), .min = USEC_PER_SEC,
                 .max = 24 * 60 * USEC_PER_MINUTE },
+        { "maxMemory", schema_size, AT(worker_memory_max), .min = 64 * MIB, .max = 1024 * GIB },
+        { "maxProcesses", schema_unsigned, AT(worker_processes_max), .min = 16, .max = 65536 },
         {},
 };
 
@@ -334,6 +336,8 @@ int settings_new(Settings **ret) {
                 .document_size_max = 32 * MIB,
                 .workers_parallel = processors < 1 ? 1 : (unsigned) MIN_OF(processors, (long) WORKERS_MAX),
                 .worker_timeout_usec = 10 * USEC_PER_MINUTE,
+                .worker_memory_max = 1 * GIB,
+                .worker_processes_max = 256,
                 .module_entries_max = 100000,
                 .module_unpacked_size_max = 2 * GIB,
                 .module_ratio_max = 200,

@@ -16,7 +16,8 @@
  *             proxy: http://host:port, proxyCredential: name, noProxy: [host, .domain, network/bits],
  *             clientCertificate: /path, clientKeyCredential: name}
  *   transfers: {parallel: 8, parallelPerHost: 8, maxArtifactSize: 4G, maxDocumentSize: 32M}
- *   workers: {parallel: 2, timeout: 10m}           parallel omitted: the number of processors
+ *   workers: {parallel: 2, timeout: 10m, maxMemory: 1G, maxProcesses: 256}
+ *                                                  parallel omitted: the number of processors
  *   modules: {maxEntries: 100000, maxUnpackedSize: 2G, maxRatio: 200}
  *   store: {directoryPath: /path}                  of the default file-system store
  *   providerHostnames: [registry.terraform.io, registry.opentofu.org]   hostnames the network mirror answers for
@@ -72,6 +73,8 @@ typedef struct Settings {
 
         unsigned workers_parallel;
         uint64_t worker_timeout_usec;
+        uint64_t worker_memory_max;
+        unsigned worker_processes_max;
 
         uint64_t module_entries_max, module_unpacked_size_max, module_ratio_max;
 

@@ -20,6 +20,7 @@ struct Manager {
         Offload *offload;
         Fetcher *fetcher;
         WorkerPool *workers;
+        SandboxLayers layers;
         ListingCache *listings;
         Budgets *budgets;
         Services *services;
@@ -58,6 +59,9 @@ void manager_free_whys(Manager *manager);
 /* configure.c: makes the configuration's depots and packages those in force. */
 int manager_configure(Manager *manager, Config *config);
 DepotState *depot_state_free(DepotState *state);
+
+/* confine.c: puts workers into control groups and has one say what else keeps it in; told in the journal, once. */
+int manager_confine_workers(Manager *manager);
 
 /* poll.c: timers of depots. */
 void depot_schedule(DepotState *state, uint64_t next_usec);

@@ -94,6 +94,8 @@ static WorkerLimits worker_limits(const Settings *settings) {
                 .unpacked_size_max = settings->module_unpacked_size_max,
                 .ratio_max = settings->module_ratio_max,
                 .artifact_size_max = settings->artifact_size_max,
+                .cgroup = { .memory_max = settings->worker_memory_max,
+                        .processes_max = settings->worker_processes_max },
         };
 }
 
@@ -198,7 +200,9 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
                 .on_event = on_job_event,
                 .userdata = manager,
         };
-        r = load_accesses(manager, settings, &accesses);
+        r = manager_confine_workers(manager);
+        if (r >= 0)
+                r = load_accesses(manager, settings, &accesses);
         return r < 0 ? r : apply_settings(manager, settings, accesses);
 }
 

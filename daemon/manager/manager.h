@@ -7,6 +7,7 @@
 #include "job/context.h"
 #include "job/package.h"
 #include "job/reconcile.h"
+#include "worker/layer.h"
 
 typedef struct Manager Manager;
 typedef struct Request Request;
@@ -94,6 +95,14 @@ typedef struct ManagerNumbers {
 } ManagerNumbers;
 
 ManagerNumbers manager_numbers(const Manager *manager);
+
+/* What keeps workers in. */
+typedef struct SandboxLayers {
+        bool known;       /* a worker has been asked */
+        unsigned present; /* SANDBOX_BIT() of each */
+} SandboxLayers;
+
+SandboxLayers manager_sandbox_layers(const Manager *manager);
 
 /* Asks for packages to be reconciled: all, or those of a depot, or those of a name (one in each store). `done` is called
  * once from the loop, never from within this call. Returns -ENOENT when there is no such depot or package. */

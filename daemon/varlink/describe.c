@@ -108,9 +108,37 @@ static int describe_budgets(const Manager *manager, sd_json_variant **ret) {
         return r;
 }
 
+static int describe_layers(unsigned layers, sd_json_variant **ret) {
+        char *names[_SANDBOX_LAYER_MAX + 1] = {};
+        size_t n = 0;
+
+        for (SandboxLayer layer = 0; layer < _SANDBOX_LAYER_MAX; layer++)
+                if (layers & SANDBOX_BIT(layer))
+                        names[n++] = (char *) sandbox_layer_to_string(layer);
+        return sd_json_variant_new_array_strv(ret, names);
+}
+
+static int describe_sandbox(const Manager *manager, sd_json_variant **ret) {
+        SandboxLayers layers = manager_sandbox_layers(manager);
+        sd_json_variant *present = NULL, *missing = NULL;
+        int r;
+
+        if (!layers.known)
+                return 0;
+        r = describe_layers(layers.present, &present);
+        if (r >= 0)
+                r = describe_layers(SANDBOX_ALL & ~layers.present, &missing);
+        if (r >= 0)
+                r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_VARIANT("layers", present),
+                        SD_JSON_BUILD_PAIR_VARIANT("missing", missing));
+        sd_json_variant_unref(present);
+        sd_json_variant_unref(missing);
+        return r;
+}
+
 int describe_status(const Manager *manager, sd_json_variant **ret) {
         ManagerNumbers numbers = manager_numbers(manager);
-        sd_json_variant *problems = NULL, *versions = NULL, *budgets = NULL;
+        sd_json_variant *problems = NULL, *versions = NULL, *budgets = NULL, *sandbox = NULL;
         VersionCounts counts = {};
         uint64_t n_failed = 0;
         int r;
@@ -125,6 +153,8 @@ int describe_status(const Manager *manager, sd_json_variant **ret) {
         if (r >= 0)
                 r = describe_budgets(manager, &budgets);
         if (r >= 0)
+                r = describe_sandbox(manager, &sandbox);
+        if (r >= 0)
                 r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", OPENDEPOT_VERSION),
                         PAIR_TIME("startedAt", numbers.started_usec),
                         PAIR_TIME("loadedAt", numbers.loaded_usec),
@@ -136,10 +166,12 @@ int describe_status(const Manager *manager, sd_json_variant **ret) {
                         SD_JSON_BUILD_PAIR_UNSIGNED("transfersQueued", numbers.transfers_queued),
                         SD_JSON_BUILD_PAIR_UNSIGNED("bytesReceived", numbers.bytes_received),
                         SD_JSON_BUILD_PAIR_UNSIGNED("workersRunning", numbers.workers_running),
+                        SD_JSON_BUILD_PAIR_CONDITION(sandbox != NULL, "sandbox", SD_JSON_BUILD_VARIANT(sandbox)),
                         SD_JSON_BUILD_PAIR_VARIANT("budgets", budgets),
                         SD_JSON_BUILD_PAIR_VARIANT("problems", problems));
         sd_json_variant_unref(versions);
         sd_json_variant_unref(budgets);
+        sd_json_variant_unref(sandbox);
         sd_json_variant_unref(problems);
         return r;
 }

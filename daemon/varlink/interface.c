@@ -94,6 +94,13 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Budget,
         SD_VARLINK_FIELD_COMMENT("Polls ask nothing before; absent: they may now"),
         SD_VARLINK_DEFINE_FIELD(nextTry, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Sandbox,
+        SD_VARLINK_FIELD_COMMENT("What keeps workers in: no-new-privileges, files, tcp, scope, "
+                                 "system-calls, group, memory, processes"),
+        SD_VARLINK_DEFINE_FIELD(layers, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+        SD_VARLINK_FIELD_COMMENT("What the kernel or the service manager does not give"),
+        SD_VARLINK_DEFINE_FIELD(missing, SD_VARLINK_STRING, SD_VARLINK_ARRAY));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Status, SD_VARLINK_FIELD_COMMENT("Version of the daemon"),
         SD_VARLINK_DEFINE_FIELD(version, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("Times are RFC 3339 in UTC"),
@@ -110,6 +117,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Status, SD_VARLINK_FIELD_COMMENT("Version o
         SD_VARLINK_FIELD_COMMENT("Bytes received since the start"),
         SD_VARLINK_DEFINE_FIELD(bytesReceived, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(workersRunning, SD_VARLINK_INT, 0),
+        SD_VARLINK_FIELD_COMMENT("Absent: no worker has run yet"),
+        SD_VARLINK_DEFINE_FIELD_BY_TYPE(sandbox, Sandbox, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("Request budgets of GitHub that have been used"),
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(budgets, Budget, SD_VARLINK_ARRAY),
         SD_VARLINK_FIELD_COMMENT("What was refused when the configuration was loaded last"),
@@ -409,6 +418,7 @@ SD_VARLINK_DEFINE_INTERFACE(opendepot_varlink, "io.defdev.opendepot",
         SD_VARLINK_SYMBOL_COMMENT("A complaint about the configuration"), &vl_type_Problem,
         SD_VARLINK_SYMBOL_COMMENT("Numbers of versions"), &vl_type_Counts,
         SD_VARLINK_SYMBOL_COMMENT("How many requests a server still answers"), &vl_type_Budget,
+        SD_VARLINK_SYMBOL_COMMENT("How workers are locked in"), &vl_type_Sandbox,
         SD_VARLINK_SYMBOL_COMMENT("The daemon as a whole"), &vl_type_Status,
         SD_VARLINK_SYMBOL_COMMENT("A Depot document"), &vl_type_Depot,
         SD_VARLINK_SYMBOL_COMMENT("A module or provider that depots name"), &vl_type_Package,

@@ -6,6 +6,9 @@ static const char *const layer_names[_SANDBOX_LAYER_MAX] = {
         [SANDBOX_TCP] = "tcp",
         [SANDBOX_SCOPE] = "scope",
         [SANDBOX_SYSTEM_CALLS] = "system-calls",
+        [SANDBOX_GROUP] = "group",
+        [SANDBOX_MEMORY] = "memory",
+        [SANDBOX_PROCESSES] = "processes",
 };
 
 const char *sandbox_layer_to_string(SandboxLayer layer) {

@@ -68,6 +68,9 @@ static int confine_process(const WorkerDescription *description, unsigned *ret_l
         uint64_t write_max = description->limits.artifact_size_max;
         bool may_execute = description->request.kind == WORKER_SIGNATURE;
 
+        /* First of all: what follows counts there. */
+        if (description->request.cgroup_fd >= 0 && write(description->request.cgroup_fd, "0", 1) < 0)
+                return negative_errno();
         if (description->request.kind == WORKER_REPACK) {
                 int r = unpack_prepare();
 

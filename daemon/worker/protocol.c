@@ -9,8 +9,8 @@
 #include "base/text.h"
 #include "worker/layer.h"
 
-/* input, output, scratch, readme, signature */
-#define N_SINGLE_FDS 5
+/* cgroup, input, output, scratch, readme, signature */
+#define N_SINGLE_FDS 6
 #define FDS_MAX (N_SINGLE_FDS + WORKER_KEYRINGS_MAX)
 #define MESSAGE_LENGTH_MAX (8 * KIB)
 
@@ -44,6 +44,7 @@ static const struct {
         const char *name;
         size_t offset;
 } single_fds[N_SINGLE_FDS] = {
+        { "cgroup", offsetof(WorkerRequest, cgroup_fd) },
         { "input", offsetof(WorkerRequest, input_fd) },
         { "output", offsetof(WorkerRequest, output_fd) },
         { "scratch", offsetof(WorkerRequest, scratch_fd) },

@@ -37,6 +37,7 @@ struct WorkerJob {
         WorkerDone done;
         void *userdata;
 
+        Cgroup *cgroup; /* NULL: none is to be had */
         int pidfd, socket;
         sd_event_source *exit_source, *timer_source;
         bool timed_out;
@@ -54,6 +55,7 @@ struct WorkerPool {
                 *defer_source; /* starts jobs and hands out reports, in turns of the loop of its own */
         Offload *starter;      /* one thread that makes the processes */
         char *program;
+        Cgroups *cgroups; /* NULL: workers are not grouped */
         WorkerLimits limits;
         JobList queued, running /* and starting, and ending */, finished;
         unsigned n_running;
@@ -99,6 +101,7 @@ static WorkerJob *job_free(WorkerJob *job) {
                 return NULL;
         sd_event_source_disable_unref(job->exit_source);
         sd_event_source_disable_unref(job->timer_source);
+        job->cgroup = cgroup_give_back(job->cgroup);
         worker_request_close(&job->request);
         strings_free(job->fingerprints);
         free(job->subdirectory);
@@ -120,6 +123,9 @@ static void pool_wake(WorkerPool *pool) {
 static void job_signal(WorkerJob *job, int signal) {
         if (job->pidfd >= 0)
                 (void) pidfd_send_signal(job->pidfd, signal, NULL, 0);
+        /* What it has started, too. */
+        if (signal == SIGKILL && job->cgroup)
+                cgroup_kill(job->cgroup);
 }
 
 /* The job has its result. Its owner hears of it in a later turn of the loop. */
@@ -127,6 +133,7 @@ static void job_finish(WorkerJob *job) {
         job_unlink(job);
         job->exit_source = sd_event_source_disable_unref(job->exit_source);
         job->timer_source = sd_event_source_disable_unref(job->timer_source);
+        job->cgroup = cgroup_give_back(job->cgroup);
         worker_request_close(&job->request);
         job->pidfd = close_fd(job->pidfd);
         job->socket = close_fd(job->socket);
@@ -173,7 +180,9 @@ static void job_read_report(WorkerJob *job, const siginfo_t *info) {
         /* Descriptors that a worker might send back are dropped by the kernel: there is no room for them. */
         n = recv(job->socket, data, WORKER_REPORT_SIZE_MAX + 1, MSG_DONTWAIT | MSG_TRUNC);
 
-        if (info->si_code != CLD_EXITED || info->si_status != 0) {
+        if (job->cgroup && cgroup_was_out_of_memory(job->cgroup))
+                job_fail(job, "the worker (%s) wanted more memory than it may have", kind);
+        else if (info->si_code != CLD_EXITED || info->si_status != 0) {
                 if (job->timed_out)
                         job_fail(job, "the worker (%s) took longer than %llu s and was ended", kind,
                                 (unsigned long long) (job->timeout_usec / USEC_PER_SEC));
@@ -368,6 +377,18 @@ static int launch_start(WorkerJob *job, int socket) {
         return r;
 }
 
+static int job_take_cgroup(WorkerJob *job) {
+        int r;
+
+        if (!job->pool->cgroups)
+                return 0;
+        r = cgroups_take(job->pool->cgroups, &job->pool->limits.cgroup, &job->cgroup);
+        if (r < 0)
+                return r;
+        job->request.cgroup_fd = cgroup_open_processes(job->cgroup);
+        return MIN_OF(job->request.cgroup_fd, 0);
+}
+
 /* Sends a queued job its descriptors and has its process made; on failure it is finished with the reason. */
 static void job_start(WorkerJob *job) {
         WorkerPool *pool = job->pool;
@@ -386,6 +407,12 @@ static void job_start(WorkerJob *job) {
         job->socket = pair[0];
         theirs = pair[1];
 
+        r = job_take_cgroup(job);
+        if (r < 0) {
+                job_fail(job, "cannot make a control group for the worker: %s", strerror(-r));
+                job_finish(job);
+                return;
+        }
         /* The job waits in the socket, so that our copies of its descriptors can be closed now. */
         r = worker_job_send(job->socket, &job->request, &pool->limits);
         if (r < 0) {
@@ -521,9 +548,14 @@ WorkerPool *worker_pool_free(WorkerPool *pool) {
         }
         sd_event_source_disable_unref(pool->defer_source);
         sd_event_unref(pool->event);
+        cgroups_free(pool->cgroups);
         free(pool->program);
         free(pool);
         return NULL;
+}
+
+void worker_pool_set_cgroups(WorkerPool *pool, Cgroups *cgroups) {
+        pool->cgroups = cgroups;
 }
 
 void worker_pool_set_limits(WorkerPool *pool, const WorkerLimits *limits) {

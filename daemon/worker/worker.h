@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "model/depot.h"
+#include "worker/cgroup.h"
 
 #define WORKER_REPORT_SIZE_MAX (64 * KIB)
 #define WORKER_KEYRINGS_MAX 16
@@ -51,6 +52,7 @@ const char *signature_verdict_to_string(SignatureVerdict verdict);
 /* Descriptors are taken over by worker_pool_submit(), whatever it returns. Unused ones are -EBADF. */
 typedef struct WorkerRequest {
         WorkerKind kind;
+        int cgroup_fd; /* the pool's business: where the worker puts itself into its control group */
         int input_fd; /* hash-zip: the file, which is fsynced; repack: archive; signature: the data; keys: the file */
         int output_fd; /* repack: empty file opened for writing; fsynced by the worker */
 
@@ -76,8 +78,8 @@ typedef struct WorkerRequest {
 
 #define WORKER_REQUEST_INIT(k)                                                                              \
         (WorkerRequest) {                                                                                   \
-                .kind = (k), .input_fd = -EBADF, .output_fd = -EBADF, .scratch_fd = -EBADF,                 \
-                .readme_fd = -EBADF, .signature_fd = -EBADF,                                                \
+                .kind = (k), .cgroup_fd = -EBADF, .input_fd = -EBADF, .output_fd = -EBADF,                  \
+                .scratch_fd = -EBADF, .readme_fd = -EBADF, .signature_fd = -EBADF,                          \
         }
 
 /* A primary key in a key file. Nothing of it is verified: gpgv does that. */
@@ -122,10 +124,13 @@ typedef struct WorkerLimits {
         uint64_t timeout_usec;
         uint64_t entries_max, unpacked_size_max, ratio_max; /* of archives */
         uint64_t artifact_size_max;                         /* bytes a job may write */
+        CgroupLimits cgroup;
 } WorkerLimits;
 
 /* `program` is the path of opendepot-worker. */
 int worker_pool_new(sd_event *event, const char *program, const WorkerLimits *limits, WorkerPool **ret);
+/* From now on each job has a control group of its own, with `limits.cgroup`. Taken over. To be called once. */
+void worker_pool_set_cgroups(WorkerPool *pool, Cgroups *cgroups);
 /* Kills what runs; every outstanding callback is called with WORKER_CANCELLED first. */
 WorkerPool *worker_pool_free(WorkerPool *pool);
 DEFINE_CLEANUP(WorkerPool *, worker_pool_free)

@@ -202,6 +202,24 @@ def service_starts_with_depots():
 
 
 @test
+def workers_are_confined():
+    def sandbox():
+        return call("GetStatus")["status"].get("sandbox")
+
+    wait_for(sandbox, 10, "the answer of the first worker")
+    present, missing = sandbox()["layers"], sandbox()["missing"]
+    # Whether there are controllers for memory and processes is the host's business.
+    assert set(present) >= {"no-new-privileges", "files", "tcp", "scope", "system-calls", "group"}, present
+    assert set(missing) <= {"memory", "processes"} and not set(missing) & set(present), missing
+    group = pathlib.Path("/sys/fs/cgroup/system.slice/opendepot.service")
+    assert (group / "daemon/cgroup.procs").read_text().split() == [show("MainPID")]
+    assert (group / "worker-0/cgroup.events").is_file()
+    assert "Sandbox" in ctl("status").stdout
+    entry = journal("MESSAGE_ID=f27b6c0e918d4a35b4de07c3a651d80f")[-1]
+    assert all(layer in entry["MESSAGE"] for layer in present + missing), entry
+
+
+@test
 def interface_is_introspectable_and_open_to_readers():
     interface = run("varlinkctl", "introspect", SOCKET, "io.defdev.opendepot").stdout
     for method in ("GetStatus", "ListPackages", "Plan", "Sync", "Reload", "Subscribe"):
