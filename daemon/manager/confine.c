@@ -47,16 +47,15 @@ static void on_probed(const WorkerReport *report, void *userdata) {
 
 int manager_confine_workers(Manager *manager) {
         WorkerRequest request = WORKER_REQUEST_INIT(WORKER_PROBE);
-        int delegated_fd = cgroup_open_delegated();
+        Cgroups *cgroups;
+        int r = cgroup_open_delegated();
 
-        if (delegated_fd >= 0) {
-                Cgroups *cgroups;
-                int r = cgroups_new(delegated_fd, &cgroups);
-
-                if (r < 0)
-                        return r;
+        if (r >= 0)
+                r = cgroups_new(r, &cgroups);
+        if (r >= 0) {
                 manager->layers.present = cgroups_layers(cgroups);
                 worker_pool_set_cgroups(manager->workers, cgroups);
-        }
+        } else if (r != -ENOENT)
+                log_warning("Workers have no control groups: %s", strerror(-r));
         return worker_pool_submit(manager->workers, &request, on_probed, manager, NULL);
 }

@@ -166,7 +166,8 @@ int describe_status(const Manager *manager, sd_json_variant **ret) {
                         SD_JSON_BUILD_PAIR_UNSIGNED("transfersQueued", numbers.transfers_queued),
                         SD_JSON_BUILD_PAIR_UNSIGNED("bytesReceived", numbers.bytes_received),
                         SD_JSON_BUILD_PAIR_UNSIGNED("workersRunning", numbers.workers_running),
-                        SD_JSON_BUILD_PAIR_CONDITION(sandbox != NULL, "sandbox", SD_JSON_BUILD_VARIANT(sandbox)),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                sandbox != NULL, "sandbox", SD_JSON_BUILD_VARIANT(sandbox)),
                         SD_JSON_BUILD_PAIR_VARIANT("budgets", budgets),
                         SD_JSON_BUILD_PAIR_VARIANT("problems", problems));
         sd_json_variant_unref(versions);

@@ -92,7 +92,7 @@ static int own_path(char **ret) {
 }
 
 int cgroup_open_delegated(void) {
-        _cleanup_close_ int mount_fd = -EBADF, own_fd = -EBADF, parent_fd = -EBADF;
+        _cleanup_close_ int mount_fd = -EBADF, own_fd = -EBADF;
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -105,13 +105,7 @@ int cgroup_open_delegated(void) {
         own_fd = openat(mount_fd, isempty(path) ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (own_fd < 0)
                 return negative_errno();
-        if (is_delegated(own_fd))
-                return TAKE_FD(own_fd);
-        /* DelegateSubgroup= has put us one level below, so that the group itself may have controllers for its others. */
-        parent_fd = openat(own_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (parent_fd < 0)
-                return negative_errno();
-        return is_delegated(parent_fd) ? TAKE_FD(parent_fd) : -ENOENT;
+        return is_delegated(own_fd) ? TAKE_FD(own_fd) : -ENOENT;
 }
 
 /* One group */
@@ -202,6 +196,17 @@ Cgroup *cgroup_give_back(Cgroup *cgroup) {
 
 /* All of them */
 
+/* A group whose members are processes cannot give controllers to its groups (cgroups(7), "no internal processes"): the daemon
+ * goes into one of its own. */
+static int move_own_process(int delegated_fd) {
+        _cleanup_close_ int fd = -EBADF;
+
+        if (mkdirat(delegated_fd, "daemon", 0755) < 0 && errno != EEXIST)
+                return negative_errno();
+        fd = openat(delegated_fd, "daemon", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? negative_errno() : write_value(fd, "cgroup.procs", "0");
+}
+
 int cgroups_new(int delegated_fd, Cgroups **ret) {
         static const struct {
                 const char *enable;
@@ -211,15 +216,19 @@ int cgroups_new(int delegated_fd, Cgroups **ret) {
                 { "+pids", SANDBOX_BIT(SANDBOX_PROCESSES) },
                 { "+cpu", 0 },
         };
-        Cgroups *cgroups = malloc(sizeof(Cgroups));
+        _cleanup_close_ int fd = delegated_fd;
+        Cgroups *cgroups;
+        int r;
 
-        if (!cgroups) {
-                close_fd(delegated_fd);
+        r = move_own_process(fd);
+        if (r < 0)
+                return r;
+        cgroups = malloc(sizeof(Cgroups));
+        if (!cgroups)
                 return -ENOMEM;
-        }
-        *cgroups = (Cgroups) { .fd = delegated_fd, .layers = SANDBOX_BIT(SANDBOX_GROUP) };
+        *cgroups = (Cgroups) { .fd = TAKE_FD(fd), .layers = SANDBOX_BIT(SANDBOX_GROUP) };
         for (size_t i = 0; i < ELEMENTSOF(controllers); i++)
-                if (write_value(delegated_fd, "cgroup.subtree_control", controllers[i].enable) >= 0)
+                if (write_value(cgroups->fd, "cgroup.subtree_control", controllers[i].enable) >= 0)
                         cgroups->layers |= controllers[i].layers;
         *ret = cgroups;
         return 0;

@@ -14,7 +14,7 @@ typedef struct CgroupLimits {
 
 /* Opens the directory of the group that is the daemon's to divide. -ENOENT: none is. */
 int cgroup_open_delegated(void);
-/* `delegated_fd` is taken over. */
+/* `delegated_fd` is taken over. The calling process moves into a group below it. */
 int cgroups_new(int delegated_fd, Cgroups **ret);
 /* No group may be taken. Removes the groups. */
 Cgroups *cgroups_free(Cgroups *cgroups);

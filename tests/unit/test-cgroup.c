@@ -13,6 +13,12 @@
 static char *own_path;
 
 static void remove_own(void) {
+        _cleanup_free_ char *daemon = text_format("%s/daemon", strempty(own_path));
+        _cleanup_free_ char *top = text_format("%s/cgroup.procs", strempty(scratch_path));
+        _cleanup_close_ int fd = open(strempty(top), O_WRONLY | O_CLOEXEC);
+
+        (void) write(fd, "0", 1);
+        (void) rmdir(strempty(daemon));
         if (own_path)
                 (void) rmdir(own_path);
         if (scratch_path)
@@ -20,7 +26,7 @@ static void remove_own(void) {
         free(own_path);
 }
 
-/* A group of the test's own in the place of a delegated one. */
+/* A group of the test's own in the place of a delegated one. This process goes below it and, at the end, back. */
 static int open_own(void) {
         int fd;
 
@@ -121,7 +127,6 @@ int main(void) {
         check_int(cgroups_new(fd, &cgroups), 0);
         test_groups(cgroups);
         cgroups_free(cgroups);
-        check_int(rmdir(own_path), 0); /* nothing is left in it */
 
         /* This process's own group has been given to nobody. */
         fd = cgroup_open_delegated();
