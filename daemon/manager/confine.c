@@ -39,7 +39,7 @@ static void on_probed(const WorkerReport *report, void *userdata) {
         present = join_layers(manager->layers.present);
         missing = join_layers(SANDBOX_ALL & ~manager->layers.present);
         if (missing)
-                log_entry(LOG_WARNING, MESSAGE_SANDBOX, NULL, "Workers are confined by: %s; not here: %s",
+                log_entry(LOG_NOTICE, MESSAGE_SANDBOX, NULL, "Workers are confined by: %s; not here: %s",
                         strempty(present), missing);
         else
                 log_entry(LOG_INFO, MESSAGE_SANDBOX, NULL, "Workers are confined by: %s", strempty(present));
