@@ -239,6 +239,9 @@ static int enter_filter(bool may_execute, unsigned *layers) {
         for (size_t i = 0; may_execute && r >= 0 && i < ELEMENTSOF(new_namespaces); i++)
                 r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                         SCMP_A0(SCMP_CMP_MASKED_EQ, new_namespaces[i], new_namespaces[i]));
+        /* A tree that is searched, not a list: when the kernel loads it, it runs it for each of its calls. */
+        if (r >= 0)
+                (void) seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         if (r < 0)
                 return r;
 

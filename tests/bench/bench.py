@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 # pylint: disable=wrong-import-position
 import fleet
 import reference
+import workers
 from daemon import Daemon, run_program
 from report import MIB, Row, percentile, print_row, print_table, write_json
 from simulator.client import Simulator
@@ -40,6 +41,7 @@ FIGURES = {
     6: "GetStatus and opendepotctl status during 1 and 2",
     7: "an unchanged poll of many packages, and of one with many versions: requests, processor time, memory",
     8: "the plan of a package with many versions",
+    9: "the start of a worker: from nothing to locked in and ready",
 }
 
 
@@ -302,6 +304,9 @@ class Bench:
 
     def figure_8(self):
         fleet.figure_8(self)
+
+    def figure_9(self):
+        workers.figure_9(self)
 
 
 def quantiles(seconds):
