@@ -1,5 +1,7 @@
 #include "base/sha256.h"
 
+static const char digits[] = "0123456789abcdef";
+
 void sha256_start(Sha256 *sha256) {
         sha256_init(&sha256->context);
 }
@@ -13,15 +15,10 @@ void sha256_finish(Sha256 *sha256, uint8_t ret_digest[static SHA256_DIGEST_SIZE]
 }
 
 void sha256_finish_hex(Sha256 *sha256, char ret_hex[static SHA256_HEX_SIZE]) {
-        static const char digits[] = "0123456789abcdef";
         uint8_t digest[SHA256_DIGEST_SIZE];
 
         sha256_finish(sha256, digest);
-        for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++) {
-                ret_hex[2 * i] = digits[digest[i] >> 4];
-                ret_hex[2 * i + 1] = digits[digest[i] & 15];
-        }
-        ret_hex[2 * SHA256_DIGEST_SIZE] = '\0';
+        sha256_format_hex(digest, ret_hex);
 }
 
 void sha256_hex_of(const void *data, size_t size, char ret_hex[static SHA256_HEX_SIZE]) {
@@ -32,7 +29,28 @@ void sha256_hex_of(const void *data, size_t size, char ret_hex[static SHA256_HEX
         sha256_finish_hex(&sha256, ret_hex);
 }
 
+void sha256_format_hex(
+        const uint8_t digest[static SHA256_DIGEST_SIZE], char ret_hex[static SHA256_HEX_SIZE]) {
+        for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++) {
+                ret_hex[2 * i] = digits[digest[i] >> 4];
+                ret_hex[2 * i + 1] = digits[digest[i] & 15];
+        }
+        ret_hex[2 * SHA256_DIGEST_SIZE] = '\0';
+}
+
+/* Of a digit that is valid. */
+static unsigned value_of(char digit) {
+        return (unsigned) (digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+int sha256_parse_hex(const char *hex, uint8_t ret_digest[static SHA256_DIGEST_SIZE]) {
+        if (!sha256_hex_is_valid(hex))
+                return -EINVAL;
+        for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++)
+                ret_digest[i] = (uint8_t) (value_of(hex[2 * i]) << 4 | value_of(hex[2 * i + 1]));
+        return 0;
+}
+
 bool sha256_hex_is_valid(const char *hex) {
-        return strlen(hex) == 2 * SHA256_DIGEST_SIZE &&
-               strspn(hex, "0123456789abcdef") == 2 * SHA256_DIGEST_SIZE;
+        return strlen(hex) == 2 * SHA256_DIGEST_SIZE && strspn(hex, digits) == 2 * SHA256_DIGEST_SIZE;
 }

@@ -60,10 +60,11 @@ static void explain_artifacts(Explainer *explainer) {
 
         for (size_t i = 0; i < known->n_artifacts; i++) {
                 const RecordArtifact *artifact = &known->artifacts[i];
+                RecordDigests digests = record_artifact_digests(artifact);
 
                 explain_add(explainer, DECISION_HASHED, DECISION_FOR, "%s: %llu bytes, SHA-256 %s%s%s",
-                        artifact->file, (unsigned long long) artifact->size, artifact->sha256,
-                        artifact->h1[0] ? ", content " : "", artifact->h1);
+                        artifact->file, (unsigned long long) artifact->size, digests.sha256,
+                        artifact->has_h1 ? ", content " : "", digests.h1);
         }
 }
 

@@ -53,9 +53,9 @@ static int describe_version(ModuleTask *task, const WorkerReport *report) {
         version->published_usec = clock_realtime_usec();
         version->upstream.released_usec = base->item->release->created_usec;
         version->upstream.committed_usec = base->item->release->committed_usec;
-        memcpy(artifact.sha256, report->sha256, sizeof(artifact.sha256));
-        (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", report->h1);
-        r = string_assign(&version->tag, base->item->release->tag);
+        r = record_artifact_set_digests(&artifact, report->sha256, report->h1);
+        if (r >= 0)
+                r = string_assign(&version->tag, base->item->release->tag);
         if (r >= 0)
                 r = string_assign(&version->commit, report->commit[0] ? report->commit : NULL);
         if (r >= 0)

@@ -61,9 +61,9 @@ static int platform_yield(Platform *platform, const char *h1) {
         RecordArtifact artifact = { .size = platform->size };
         int r;
 
-        memcpy(artifact.sha256, platform->sha256, sizeof(artifact.sha256));
-        (void) snprintf(artifact.h1, sizeof(artifact.h1), "%s", h1);
-        r = shared_assign(&artifact.platform, platform->name);
+        r = record_artifact_set_digests(&artifact, platform->sha256, h1);
+        if (r >= 0)
+                r = shared_assign(&artifact.platform, platform->name);
         if (r >= 0)
                 r = string_assign(&artifact.file, platform->file);
         if (r >= 0 && !platform->adopting)
@@ -316,6 +316,7 @@ static void check_recorded(ProviderTask *task) {
 
         for (size_t i = 0; known && i < known->n_artifacts && !base->yield.error; i++) {
                 const RecordArtifact *artifact = &known->artifacts[i];
+                RecordDigests digests = record_artifact_digests(artifact);
                 char sha256[SHA256_HEX_SIZE];
                 unsigned line = 0;
                 int r;
@@ -323,9 +324,9 @@ static void check_recorded(ProviderTask *task) {
                 r = shasums_find(task->shasums.data, task->shasums.size, artifact->file, sha256, &line);
                 if (r < 0)
                         fail_platform(task, artifact->file, r);
-                else if (!streq(sha256, artifact->sha256))
+                else if (!streq(sha256, digests.sha256))
                         version_task_fail(base, true, 0, "%s lists %s for %s, the store has %s",
-                                task->shasums.name, sha256, artifact->file, artifact->sha256);
+                                task->shasums.name, sha256, artifact->file, digests.sha256);
         }
         if (base->yield.error)
                 base->yield.version = record_version_free(base->yield.version);

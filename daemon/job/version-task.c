@@ -36,6 +36,7 @@ void version_yield_judge(VersionYield *yield, const Package *package) {
                             *known = brought && package->record
                                              ? record_find(package->record, brought->version)
                                              : NULL;
+        RecordDigests before, after;
 
         if (!brought)
                 return;
@@ -49,14 +50,16 @@ void version_yield_judge(VersionYield *yield, const Package *package) {
         }
         if (!known || known->n_artifacts == 0)
                 return;
-        if (!streq(known->artifacts[0].h1, brought->artifacts[0].h1)) {
+        before = record_artifact_digests(&known->artifacts[0]);
+        after = record_artifact_digests(&brought->artifacts[0]);
+        if (!streq(before.h1, after.h1)) {
                 if (!yield->immutable)
                         return;
                 text_set(&yield->error,
                         "tag %s has moved: its tree was %s, is %s; the published one stays (immutable)",
-                        brought->tag, known->artifacts[0].h1, brought->artifacts[0].h1);
-                text_set(&yield->drift, "the tree of tag %s is %s, was %s", brought->tag,
-                        brought->artifacts[0].h1, known->artifacts[0].h1);
+                        brought->tag, before.h1, after.h1);
+                text_set(&yield->drift, "the tree of tag %s is %s, was %s", brought->tag, after.h1,
+                        before.h1);
                 yield->refused = true;
         } else
                 yield->agrees = true;

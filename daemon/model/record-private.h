@@ -9,9 +9,16 @@ int record_keep_unknown_below(
         json_object **unknown, const char *key, json_object *object, char *const *known);
 json_object *record_unknown_below(json_object *unknown, const char *key);
 int record_add_unknown(json_object *object, json_object *unknown, char *const *known);
+int record_set_member(json_object **object, const char *key, json_object *value);
 int record_set_time(json_object *object, const char *key, uint64_t usec);
 /* What may stand in a message or a header: a line of printable ASCII. */
 bool record_line_is_valid(const char *line);
+
+/* record-artifact.c: the member "artifacts" of a version. */
+int record_artifacts_parse(const Place *place, PackageKind kind, RecordVersion *version);
+int record_artifacts_format(json_object *object, const RecordVersion *version);
+int record_artifact_copy(RecordVersion *version, const RecordArtifact *artifact);
+void record_artifacts_clear(RecordVersion *version);
 
 /* record-pruned.c: the member "pruned" of the record. */
 int record_pruned_parse(const Place *place, Record *record);

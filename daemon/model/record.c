@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/names.h"
-#include "base/sha256.h"
 #include "base/shared.h"
 #include "model/place.h"
 #include "model/record-private.h"
@@ -11,24 +10,12 @@
 
 #define RECORD_FORMAT 1
 #define RECORD_VERSIONS_MAX 10000
-#define RECORD_ARTIFACTS_MAX 1000
 #define RECORD_TEXT_MAX 1024
-
-/* The key of the one artifact of a module. */
-#define RECORD_MODULE_ARTIFACT "module"
 
 static char *const record_members[] = { "format", "kind", "package", "source", "versions", "pruned", NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
         "proofMissing", "scan", "artifacts", "withdrawn", "drift", "upstream", "protocols", NULL };
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
-static char *const artifact_members[] = { "file", "size", "sha256", "h1", NULL };
-
-static void artifact_clear(RecordArtifact *artifact) {
-        shared_unref(artifact->platform);
-        free(artifact->file);
-        *artifact = (RecordArtifact) {};
-}
-
 RecordVersion *record_version_free(RecordVersion *version) {
         if (!version)
                 return NULL;
@@ -41,9 +28,7 @@ RecordVersion *record_version_free(RecordVersion *version) {
         shared_unref(version->scan);
         strings_free(version->protocols);
         record_upstream_clear(version);
-        for (size_t i = 0; i < version->n_artifacts; i++)
-                artifact_clear(&version->artifacts[i]);
-        free(version->artifacts);
+        record_artifacts_clear(version);
         json_unref(version->unknown);
         free(version);
         return NULL;
@@ -161,76 +146,12 @@ void record_remove(Record *record, const Version *version) {
                 (record->n_versions - position) * sizeof(RecordVersion *));
 }
 
-/* Orders platforms; the artifact of a module has none. */
-static int compare_platforms(const char *a, const char *b) {
-        if (!a || !b)
-                return (a != NULL) - (b != NULL);
-        return strcmp(a, b);
-}
-
-static int compare_artifact(const void *key, const void *element) {
-        return compare_platforms(key, ((const RecordArtifact *) element)->platform);
-}
-
-static bool find_artifact_position(const RecordVersion *version, const char *platform, size_t *ret) {
-        return list_find_position(version->artifacts, version->n_artifacts, sizeof(RecordArtifact), platform,
-                compare_artifact, ret);
-}
-
-RecordArtifact *record_version_find_artifact(const RecordVersion *version, const char *platform) {
-        size_t position;
-
-        return find_artifact_position(version, platform, &position) ? &version->artifacts[position] : NULL;
-}
-
-/* Members that are not known describe the artifact that is going away. */
-static void forget_unknown_artifact(RecordVersion *version, const char *platform) {
-        json_object *artifacts;
-
-        if (version->unknown && json_get_object(version->unknown, "artifacts", &artifacts) > 0)
-                json_object_object_del(artifacts, platform ? platform : RECORD_MODULE_ARTIFACT);
-}
-
-int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact) {
-        RecordArtifact taken = TAKE_GENERIC(*artifact, (RecordArtifact) {});
-        size_t position;
-        int r;
-
-        if (find_artifact_position(version, taken.platform, &position)) {
-                forget_unknown_artifact(version, taken.platform);
-                artifact_clear(&version->artifacts[position]);
-                version->artifacts[position] = taken;
-                return 0;
-        }
-        r = list_grow(&version->artifacts, version->n_artifacts, sizeof(RecordArtifact));
-        if (r < 0) {
-                artifact_clear(&taken);
-                return r;
-        }
-        memmove(version->artifacts + position + 1, version->artifacts + position,
-                (version->n_artifacts - position) * sizeof(RecordArtifact));
-        version->artifacts[position] = taken;
-        version->n_artifacts++;
-        return 0;
-}
-
 static int replace_strings(char ***strings, char *const *by) {
         *strings = strings_free(*strings);
         for (; by && *by; by++)
                 if (strings_append(strings, *by) < 0)
                         return -ENOMEM;
         return 0;
-}
-
-static int copy_artifact(RecordVersion *version, const RecordArtifact *artifact) {
-        RecordArtifact copy = *artifact;
-
-        copy.file = NULL;
-        if (string_assign(&copy.file, artifact->file) < 0)
-                return -ENOMEM;
-        copy.platform = NULL;
-        shared_copy(&copy.platform, artifact->platform);
-        return record_version_put_artifact(version, &copy);
 }
 
 static void copy_shared(RecordVersion *to, const RecordVersion *from) {
@@ -259,7 +180,7 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
                 return -ENOMEM;
         copy_shared(copy, version);
         for (size_t i = 0; i < version->n_artifacts; i++) {
-                r = copy_artifact(copy, &version->artifacts[i]);
+                r = record_artifact_copy(copy, &version->artifacts[i]);
                 if (r < 0)
                         return r;
         }
@@ -295,7 +216,7 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
                 return -ENOMEM;
         copy_shared(joined, brought);
         for (size_t i = 0; i < brought->n_artifacts; i++) {
-                r = copy_artifact(joined, &brought->artifacts[i]);
+                r = record_artifact_copy(joined, &brought->artifacts[i]);
                 if (r < 0)
                         return r;
         }
@@ -315,23 +236,10 @@ bool record_line_is_valid(const char *line) {
         return length > 0 && length <= RECORD_TEXT_MAX;
 }
 
-/* "1.0.0-~x.zip" is the file of a version that go-version accepts, so it is more than a name. */
-static bool file_name_is_valid(const char *name) {
-        return tag_is_valid(name) && !strchr(name, '/');
-}
-
 static bool fingerprint_is_valid(const char *fingerprint) {
         size_t length = strlen(fingerprint);
 
         return (length == 40 || length == 64) && strspn(fingerprint, "0123456789ABCDEF") == length;
-}
-
-/* "h1:" and 32 bytes in base64 (protocols: "Hashes"). */
-static bool h1_is_valid(const char *h1) {
-        const char *digest = startswith(h1, "h1:");
-
-        return digest && strlen(digest) == 44 && digest[43] == '=' &&
-               strspn(digest, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 43;
 }
 
 /* "<namespace>/<type>", "<host>/<namespace>/<type>" or "<namespace>/<name>/<system>". */
@@ -352,7 +260,7 @@ static bool package_is_valid(PackageKind kind, const char *package) {
                tag_is_valid(package);
 }
 
-static int set_member(json_object **object, const char *key, json_object *value) {
+int record_set_member(json_object **object, const char *key, json_object *value) {
         if (!*object)
                 *object = json_object_new_object();
         if (!*object || json_object_object_add(*object, key, value) < 0) {
@@ -369,7 +277,7 @@ static int keep_unknown(json_object *object, char *const *known, json_object **u
 
                 if (strings_contain(known, key))
                         continue;
-                r = set_member(unknown, key, json_object_get(value));
+                r = record_set_member(unknown, key, json_object_get(value));
                 if (r < 0)
                         return r;
         }
@@ -385,7 +293,7 @@ int record_keep_unknown_below(
         r = keep_unknown(object, known, &below);
         if (r < 0 || !below)
                 return r;
-        return set_member(unknown, key, TAKE_PTR(below));
+        return record_set_member(unknown, key, TAKE_PTR(below));
 }
 
 static int parse_shared(const Place *place, const char *key, PlaceNeed need,
@@ -420,70 +328,6 @@ static int parse_signature(const Place *place, RecordVersion *version) {
                 return r;
         version->hash_algorithm = (unsigned) hash;
         return record_keep_unknown_below(&version->unknown, "signature", signature.value, signature_members);
-}
-
-static int parse_artifact(const Place *place, VersionState state, RecordArtifact *artifact) {
-        const char *text;
-        int r;
-
-        r = place_copy(place, "file", PLACE_REQUIRED, file_name_is_valid, "a file name", &artifact->file);
-        if (r >= 0)
-                r = place_uint64(place, "size", INT64_MAX, PLACE_REQUIRED, &artifact->size);
-        if (r >= 0)
-                r = place_string(place, "sha256", PLACE_REQUIRED, &text);
-        if (r < 0)
-                return r;
-        if (!sha256_hex_is_valid(text))
-                return place_refuse_text(place, "sha256", text, "is not a SHA-256 digest");
-        memcpy(artifact->sha256, text, sizeof(artifact->sha256));
-
-        /* What is served has it; what is held back may not have come that far. */
-        r = place_string(place, "h1", state == VERSION_PUBLISHED ? PLACE_REQUIRED : PLACE_OPTIONAL, &text);
-        if (r <= 0)
-                return r;
-        if (!h1_is_valid(text))
-                return place_refuse_text(place, "h1", text, "is not an h1 hash");
-        memcpy(artifact->h1, text, strlen(text) + 1);
-        return 0;
-}
-
-static int parse_artifacts(const Place *place, PackageKind kind, RecordVersion *version) {
-        _cleanup_(json_unrefp) json_object *unknown = NULL;
-        Place artifacts, one;
-        int r;
-
-        r = place_member(place, "artifacts", json_type_object, PLACE_OPTIONAL, &artifacts);
-        if (r <= 0)
-                return r;
-        if (json_object_object_length(artifacts.value) > RECORD_ARTIFACTS_MAX)
-                return place_refuse(&artifacts, NULL, "%d members, at most %d are accepted",
-                        json_object_object_length(artifacts.value), RECORD_ARTIFACTS_MAX);
-
-        json_object_object_foreach(artifacts.value, key, value) {
-                RecordArtifact artifact = {};
-
-                (void) value;
-                if (kind == PACKAGE_MODULE && !streq(key, RECORD_MODULE_ARTIFACT))
-                        return place_refuse_text(
-                                &artifacts, NULL, key, "is not \"" RECORD_MODULE_ARTIFACT "\"");
-                if (kind == PACKAGE_PROVIDER && !platform_is_valid(key))
-                        return place_refuse_text(&artifacts, NULL, key, "is not a platform");
-
-                r = place_member(&artifacts, key, json_type_object, PLACE_REQUIRED, &one);
-                if (r >= 0)
-                        r = parse_artifact(&one, version->state, &artifact);
-                if (r >= 0 && kind == PACKAGE_PROVIDER)
-                        r = shared_assign(&artifact.platform, key);
-                if (r >= 0)
-                        r = record_version_put_artifact(version, &artifact);
-                if (r >= 0)
-                        r = record_keep_unknown_below(&unknown, key, one.value, artifact_members);
-                if (r < 0) {
-                        artifact_clear(&artifact);
-                        return r;
-                }
-        }
-        return unknown ? set_member(&version->unknown, "artifacts", TAKE_PTR(unknown)) : 0;
 }
 
 static int parse_state(const Place *place, VersionState *ret) {
@@ -538,7 +382,7 @@ static int parse_version(const Place *place, PackageKind kind, RecordVersion **r
         if (r >= 0)
                 r = record_upstream_parse(place, version);
         if (r >= 0)
-                r = parse_artifacts(place, kind, version);
+                r = record_artifacts_parse(place, kind, version);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(version);
@@ -641,7 +485,7 @@ int record_add_unknown(json_object *object, json_object *unknown, char *const *k
 
                 if (strings_contain(known, key))
                         continue;
-                r = set_member(&object, key, json_object_get(value));
+                r = record_set_member(&object, key, json_object_get(value));
                 if (r < 0)
                         return r;
         }
@@ -680,42 +524,6 @@ static int format_signature(json_object *object, const RecordVersion *version) {
         return json_set(object, "signature", TAKE_PTR(signature));
 }
 
-static int format_artifact(json_object *artifacts, const RecordArtifact *artifact, json_object *unknown) {
-        _cleanup_(json_unrefp) json_object *object = json_object_new_object();
-        const char *key = artifact->platform ? artifact->platform : RECORD_MODULE_ARTIFACT;
-        int r;
-
-        if (!object)
-                return -ENOMEM;
-        r = json_set_string(object, "file", artifact->file);
-        if (r >= 0)
-                r = json_set_uint64(object, "size", artifact->size);
-        if (r >= 0)
-                r = json_set_string(object, "sha256", artifact->sha256);
-        if (r >= 0 && artifact->h1[0])
-                r = json_set_string(object, "h1", artifact->h1);
-        if (r >= 0)
-                r = record_add_unknown(object, record_unknown_below(unknown, key), artifact_members);
-        if (r < 0)
-                return r;
-        return json_set(artifacts, key, TAKE_PTR(object));
-}
-
-static int format_artifacts(json_object *object, const RecordVersion *version) {
-        _cleanup_(json_unrefp) json_object *artifacts = json_object_new_object();
-        json_object *unknown = record_unknown_below(version->unknown, "artifacts");
-        int r;
-
-        if (!artifacts)
-                return -ENOMEM;
-        for (size_t i = 0; i < version->n_artifacts; i++) {
-                r = format_artifact(artifacts, &version->artifacts[i], unknown);
-                if (r < 0)
-                        return r;
-        }
-        return json_set(object, "artifacts", TAKE_PTR(artifacts));
-}
-
 static int format_version(json_object *versions, const RecordVersion *version) {
         _cleanup_(json_unrefp) json_object *object = json_object_new_object();
         int r;
@@ -740,7 +548,7 @@ static int format_version(json_object *versions, const RecordVersion *version) {
         if (r >= 0)
                 r = json_set_strings(object, "protocols", version->protocols);
         if (r >= 0)
-                r = format_artifacts(object, version);
+                r = record_artifacts_format(object, version);
         if (r >= 0)
                 r = record_upstream_format(object, version);
         if (r >= 0)

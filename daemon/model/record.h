@@ -20,7 +20,9 @@
  * Members that are not known (written by a newer version) are kept as they are when the record is written again. */
 #pragma once
 
+#include "base/h1.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "base/util.h"
 #include "model/package.h"
 #include "model/version.h"
@@ -56,9 +58,16 @@ typedef struct RecordArtifact {
         const char *platform; /* shared: "linux_amd64"; NULL for a module */
         char *file;           /* name in the package's directory */
         uint64_t size;
-        char sha256[65];
-        char h1[64];
+        uint8_t sha256[SHA256_DIGEST_SIZE];
+        uint8_t h1[SHA256_DIGEST_SIZE];
+        bool has_h1; /* of what is held back it may not be known */
 } RecordArtifact;
+
+/* As they are written. */
+typedef struct RecordDigests {
+        char sha256[SHA256_HEX_SIZE];
+        char h1[H1_SIZE]; /* "": not known */
+} RecordDigests;
 
 /* How upstream differs from what was published; the published bytes stay. */
 #define DRIFT_VANISHED "vanished" /* the listing has the version no more */
@@ -148,6 +157,9 @@ void record_remove(Record *record, const Version *version);
 int record_note_pruned(Record *record, const RecordVersion *version, uint64_t now_usec);
 const RecordPruned *record_find_pruned(const Record *record, const Version *version);
 
+RecordDigests record_artifact_digests(const RecordArtifact *artifact);
+/* `h1` NULL: not known. Returns 0, or -EINVAL when one of them is none, then nothing has changed. */
+int record_artifact_set_digests(RecordArtifact *artifact, const char *sha256, const char *h1);
 RecordArtifact *record_version_find_artifact(const RecordVersion *version, const char *platform);
 /* Adds or replaces; takes over the strings of *artifact (left empty) whatever happens. */
 int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact);

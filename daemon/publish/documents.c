@@ -21,13 +21,15 @@ char *documents_index(const Record *record) {
         return json_format(document, true);
 }
 
-static int append_hash(json_object *hashes, const char *scheme, const char *hash) {
-        char text[sizeof("zh:") + sizeof(((RecordArtifact *) NULL)->sha256)];
+static int append_hashes(json_object *hashes, const RecordArtifact *artifact) {
+        RecordDigests digests = record_artifact_digests(artifact);
+        char zh[sizeof("zh:") + sizeof(digests.sha256)];
+        int r = 0;
 
-        if (!hash[0])
-                return 0;
-        (void) snprintf(text, sizeof(text), "%s%s", scheme, hash);
-        return json_append(hashes, json_object_new_string(text));
+        if (artifact->has_h1)
+                r = json_append(hashes, json_object_new_string(digests.h1));
+        (void) snprintf(zh, sizeof(zh), "zh:%s", digests.sha256);
+        return r < 0 ? r : json_append(hashes, json_object_new_string(zh));
 }
 
 static int add_archive(json_object *archives, const RecordArtifact *artifact, const char *url_prefix) {
@@ -44,9 +46,7 @@ static int add_archive(json_object *archives, const RecordArtifact *artifact, co
         }
         r = json_set_string(archive, "url", url);
         if (r >= 0)
-                r = append_hash(hashes, "", artifact->h1);
-        if (r >= 0)
-                r = append_hash(hashes, "zh:", artifact->sha256);
+                r = append_hashes(hashes, artifact);
         if (r >= 0)
                 r = json_set(archive, "hashes", TAKE_PTR(hashes));
         if (r >= 0)

@@ -265,12 +265,13 @@ static int describe_artifacts(const RecordVersion *recorded, sd_json_variant **r
 
         for (size_t i = 0; recorded && i < recorded->n_artifacts && r >= 0; i++) {
                 const RecordArtifact *artifact = &recorded->artifacts[i];
+                RecordDigests digests = record_artifact_digests(artifact);
 
                 r = sd_json_buildo(&element, PAIR_TEXT("platform", artifact->platform),
                         SD_JSON_BUILD_PAIR_STRING("file", artifact->file),
                         SD_JSON_BUILD_PAIR_UNSIGNED("size", artifact->size),
-                        SD_JSON_BUILD_PAIR_STRING("sha256", artifact->sha256),
-                        SD_JSON_BUILD_PAIR_STRING("h1", artifact->h1));
+                        SD_JSON_BUILD_PAIR_STRING("sha256", digests.sha256),
+                        SD_JSON_BUILD_PAIR_STRING("h1", digests.h1));
                 if (r >= 0)
                         r = append(&array, element);
         }

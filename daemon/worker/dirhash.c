@@ -1,7 +1,6 @@
 #include "worker/dirhash.h"
 
 #include <nettle/base16.h>
-#include <nettle/base64.h>
 
 void dirhash_start(DirHash *hash) {
         sha256_start(&hash->lines);
@@ -17,12 +16,9 @@ void dirhash_add(DirHash *hash, const char *name, const uint8_t digest[static SH
         sha256_add(&hash->lines, "\n", 1);
 }
 
-void dirhash_finish(DirHash *hash, char ret_h1[static DIRHASH_SIZE]) {
+void dirhash_finish(DirHash *hash, char ret_h1[static H1_SIZE]) {
         uint8_t digest[SHA256_DIGEST_SIZE];
 
-        static_assert(DIRHASH_SIZE == 3 + BASE64_ENCODE_RAW_LENGTH(SHA256_DIGEST_SIZE) + 1);
         sha256_finish(&hash->lines, digest);
-        memcpy(ret_h1, "h1:", 3);
-        base64_encode_raw(ret_h1 + 3, sizeof(digest), digest);
-        ret_h1[DIRHASH_SIZE - 1] = '\0';
+        h1_format(digest, ret_h1);
 }

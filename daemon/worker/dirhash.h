@@ -3,9 +3,7 @@
  * all lines. */
 #pragma once
 
-#include "base/sha256.h"
-
-#define DIRHASH_SIZE 48 /* "h1:", 44 characters, NUL */
+#include "base/h1.h"
 
 typedef struct DirHash {
         Sha256 lines;
@@ -14,4 +12,4 @@ typedef struct DirHash {
 void dirhash_start(DirHash *hash);
 /* The caller adds the names in strcmp() order; none holds a newline. */
 void dirhash_add(DirHash *hash, const char *name, const uint8_t digest[static SHA256_DIGEST_SIZE]);
-void dirhash_finish(DirHash *hash, char ret_h1[static DIRHASH_SIZE]);
+void dirhash_finish(DirHash *hash, char ret_h1[static H1_SIZE]);

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "base/h1.h"
 #include "base/json.h"
 #include "base/list.h"
 #include "base/names.h"
@@ -569,14 +570,6 @@ int worker_report_send(int socket, WorkerKind kind, const WorkerReport *report) 
                 n = send(socket, text, strlen(text), MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
         return n < 0 ? negative_errno() : 0;
-}
-
-static bool h1_is_valid(const char *h1) {
-        static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        const char *base64 = startswith(h1, "h1:");
-
-        /* 32 bytes: 43 characters and one of padding. */
-        return base64 && strlen(base64) == 44 && strspn(base64, alphabet) == 43 && base64[43] == '=';
 }
 
 static bool message_is_valid(const char *message) {

@@ -280,7 +280,7 @@ const TreeEntry *tree_follow(const Tree *tree, const TreeEntry *entry) {
         return found && found->type == TREE_FILE ? found : NULL;
 }
 
-void tree_hash(const Tree *tree, char ret_h1[static DIRHASH_SIZE]) {
+void tree_hash(const Tree *tree, char ret_h1[static H1_SIZE]) {
         DirHash hash;
 
         dirhash_start(&hash);

@@ -56,4 +56,4 @@ const TreeEntry *tree_follow(const Tree *tree, const TreeEntry *entry);
 /* The hash of the unpacked tree as terraform computes it for a directory: all files by their content; a symbolic link
  * counts as the file it leads to, since that is what a client reads. A link to a directory or to nothing, which no client
  * can hash, counts as the text of its target. Directories do not count. */
-void tree_hash(const Tree *tree, char ret_h1[static DIRHASH_SIZE]);
+void tree_hash(const Tree *tree, char ret_h1[static H1_SIZE]);

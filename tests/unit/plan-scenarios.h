@@ -117,8 +117,9 @@ static Record *make_record(PackageKind kind, const char *text) {
                 /* A module's artifact has no platform. */
                 for (size_t i = 0; i < MAX_OF(strings_length(platforms), (size_t) (kind == PACKAGE_MODULE));
                         i++) {
-                        RecordArtifact artifact = { .size = 1, .sha256 = SHA };
+                        RecordArtifact artifact = { .size = 1 };
 
+                        check_int(record_artifact_set_digests(&artifact, SHA, NULL), 0);
                         check_int(shared_assign(&artifact.platform, platforms ? platforms[i] : NULL), 0);
                         check_int(string_assign(&artifact.file, "file"), 0);
                         check_int(record_version_put_artifact(version, &artifact), 0);

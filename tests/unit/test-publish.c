@@ -15,9 +15,10 @@ static char *hostnames[] = { (char *) "registry.terraform.io", (char *) "registr
 static const PublishTarget target = { hostnames, "hashicorp", "aws" };
 
 static RecordVersion *new_version(const char *text) {
-        RecordArtifact artifact = { .size = 1, .sha256 = SHA, .h1 = H1 };
+        RecordArtifact artifact = { .size = 1 };
         RecordVersion *version;
 
+        check_int(record_artifact_set_digests(&artifact, SHA, H1), 0);
         check_int(record_version_new(text, &version), 0);
         check_int(shared_assign(&artifact.platform, "linux_amd64"), 0);
         check_int(string_assign(&artifact.file, "file.zip"), 0);

@@ -34,12 +34,31 @@ static void put(Record *record, const char *text) {
 }
 
 static void put_artifact(RecordVersion *version, const char *platform, const char *file, uint64_t size) {
-        RecordArtifact artifact = { .size = size, .sha256 = SHA_A, .h1 = H1 };
+        RecordArtifact artifact = { .size = size };
 
+        check_int(record_artifact_set_digests(&artifact, SHA_A, H1), 0);
         check_int(shared_assign(&artifact.platform, platform), 0);
         check_int(string_assign(&artifact.file, file), 0);
         check_int(record_version_put_artifact(version, &artifact), 0);
         check(!artifact.platform && !artifact.file);
+}
+
+static void test_digests(void) {
+        RecordArtifact artifact = {};
+        RecordDigests digests = record_artifact_digests(&artifact);
+
+        check_string(digests.h1, "");
+        check_int(record_artifact_set_digests(&artifact, SHA_B, NULL), 0);
+        digests = record_artifact_digests(&artifact);
+        check_string(digests.sha256, SHA_B);
+        check_string(digests.h1, "");
+        check_int(record_artifact_set_digests(&artifact, SHA_A, H1), 0);
+        /* What is none changes nothing. */
+        check_int(record_artifact_set_digests(&artifact, SHA_B, "h1:x"), -EINVAL);
+        check_int(record_artifact_set_digests(&artifact, "x", NULL), -EINVAL);
+        digests = record_artifact_digests(&artifact);
+        check_string(digests.sha256, SHA_A);
+        check_string(digests.h1, H1);
 }
 
 static void test_states(void) {
@@ -577,6 +596,8 @@ static void test_refused_pruned(void) {
 }
 
 #define SIZE_MEMBER ", \"size\": 1"
+#define SHA_TAIL "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define H1_OTHERWISE "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV="
 #define WHERE "versions[\"1.0.0\"].artifacts.linux_amd64"
 
 static void test_refused_artifact(void) {
@@ -603,11 +624,17 @@ static void test_refused_artifact(void) {
         check_refused(ARTIFACT("linux_amd64", FILE_MEMBER SIZE_MEMBER), WHERE ".sha256: missing");
         check_refused(ARTIFACT("linux_amd64", FILE_MEMBER SIZE_MEMBER ", \"sha256\": \"AB\""),
                 WHERE ".sha256: \"AB\" is not a SHA-256 digest");
+        check_refused(ARTIFACT("linux_amd64", FILE_MEMBER SIZE_MEMBER ", \"sha256\": \"A" SHA_TAIL "\""),
+                WHERE ".sha256: \"A" SHA_TAIL "\" is not a SHA-256 digest");
         check_refused(ARTIFACT("linux_amd64", FILE_MEMBER SIZE_MEMBER ", \"sha256\": \"" SHA_A "\""),
                 WHERE ".h1: missing");
         check_refused(ARTIFACT("linux_amd64",
                               FILE_MEMBER SIZE_MEMBER ", \"sha256\": \"" SHA_A "\", \"h1\": \"h1:x\""),
                 WHERE ".h1: \"h1:x\" is not an h1 hash");
+        /* The same digest, written otherwise: that is not what would be written again. */
+        check_refused(ARTIFACT("linux_amd64", FILE_MEMBER SIZE_MEMBER ", \"sha256\": \"" SHA_A
+                                                                      "\", \"h1\": \"" H1_OTHERWISE "\""),
+                WHERE ".h1: \"" H1_OTHERWISE "\" is not an h1 hash");
 }
 
 static void test_bounds(void) {
@@ -654,6 +681,7 @@ static void test_cut(void) {
 }
 
 int main(void) {
+        test_digests();
         test_states();
         test_order();
         test_artifacts();
