@@ -4,6 +4,9 @@
 #include "base/text.h"
 #include "job/reconcile-private.h"
 
+/* How often upstream is asked for its releases before it is told that they change while they are read. */
+#define LISTINGS_MAX 4U
+
 int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
         return package_make_plan(reconcile->package, reconcile->context->settings,
                 &(PlanInput) {
@@ -21,6 +24,29 @@ static bool version_is_known(const Reconcile *reconcile) {
                (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
 }
 
+static int list_releases(Reconcile *reconcile);
+
+/* GitHub numbers its pages: when a release goes while they are read, the first of the next page moves onto one that was read
+ * already, and is seen on neither. So what is missed counts only when two listings in a row miss it. Returns true when that is
+ * still to be found out, or never will be. */
+static bool is_in_doubt(Reconcile *reconcile, ListingResult *result) {
+        int r;
+
+        if (reconcile->package->source.kind != SOURCE_GITHUB || result->n_pages == 1 ||
+                !reconcile_misses_any(reconcile, result->releases, reconcile->doubted))
+                return false;
+        release_list_free(reconcile->doubted);
+        reconcile->doubted = TAKE_PTR(result->releases);
+        if (reconcile->n_listings >= LISTINGS_MAX) {
+                reconcile_fail(reconcile, false, 0, "the releases change while they are read, page by page");
+                return true;
+        }
+        r = list_releases(reconcile);
+        if (r < 0)
+                reconcile_fail_locally(reconcile, "cannot ask upstream", r);
+        return true;
+}
+
 static void on_listed(ListingResult *result, void *userdata) {
         Reconcile *reconcile = userdata;
         Package *package = reconcile->package;
@@ -34,7 +60,10 @@ static void on_listed(ListingResult *result, void *userdata) {
                         strempty(result->message));
                 return;
         }
+        if (is_in_doubt(reconcile, result))
+                return;
         reconcile->releases = TAKE_PTR(result->releases);
+        reconcile->doubted = release_list_free(reconcile->doubted);
         if (reconcile->only && !version_is_known(reconcile)) {
                 reconcile->outcome.no_such_version = true;
                 reconcile_succeed(reconcile);
@@ -67,23 +96,28 @@ static void on_listed(ListingResult *result, void *userdata) {
                 reconcile_go_on(reconcile);
 }
 
-static void list_releases(Reconcile *reconcile) {
+static int list_releases(Reconcile *reconcile) {
         const JobContext *context = reconcile->context;
         const Package *package = reconcile->package;
-        int r;
 
-        r = listing_start(context->fetcher, context->listings,
+        reconcile->n_listings++;
+        return listing_start(context->fetcher, context->listings,
                 &(ListingRequest) {
                         .source = &package->source,
                         .api_url = package_api_url(package, context->settings),
                         .access = package_access(package, context->accesses),
                         .use_reserve = package->use_reserve,
                         .page_size_max = context->settings->document_size_max,
-                        .unconditional = reconcile->force,
+                        .unconditional = reconcile->force && !reconcile->doubted,
                         .done = on_listed,
                         .userdata = reconcile,
                 },
                 &reconcile->listing);
+}
+
+static void begin_listing(Reconcile *reconcile) {
+        int r = list_releases(reconcile);
+
         if (r < 0)
                 reconcile_fail_locally(reconcile, "cannot ask upstream", r);
 }
@@ -100,7 +134,7 @@ static void on_services(const ServicesAnswer *answer, void *userdata) {
         if (string_assign(&reconcile->package->providers_url, answer->providers_url) < 0)
                 reconcile_fail_locally(reconcile, "cannot ask upstream", -ENOMEM);
         else
-                list_releases(reconcile);
+                begin_listing(reconcile);
 }
 
 void reconcile_discover(Reconcile *reconcile) {
@@ -117,7 +151,7 @@ void reconcile_discover(Reconcile *reconcile) {
         if (reconcile->force && package->kind == PACKAGE_PROVIDER)
                 keys_ask_again(context->keys, package->key_namespace);
         if (package->source.kind != SOURCE_REGISTRY) {
-                list_releases(reconcile);
+                begin_listing(reconcile);
                 return;
         }
         access = accesses_find_registry(context->accesses, package->source.host);

@@ -20,6 +20,7 @@ typedef struct ModuleTask {
         char *archive, *repacked, *readme; /* names in the staging directory */
         Access *access;
         AccessWait *wait; /* for the credential of the download */
+        bool rejected;    /* a credential was refused once */
         Download *download;
         WorkerJob *job;
 } ModuleTask;
@@ -153,6 +154,24 @@ static int submit_repack(ModuleTask *task, int archive_fd) {
         return r;
 }
 
+static int ask_access(ModuleTask *task);
+
+/* Another one is asked for, once; where there is none, or the other is not good either, the version has failed. */
+static void credential_is_refused(ModuleTask *task, const DownloadReport *report) {
+        VersionTask *base = &task->base;
+        bool again = access_reject(task->access, base->package->source.owner);
+
+        if (again && !task->rejected) {
+                task->rejected = true;
+                if (ask_access(task) >= 0)
+                        return;
+        }
+        version_task_fail(base, !again, report->not_before_usec,
+                "%s: the credential (%s) is wrong, has expired or was revoked", strempty(report->message),
+                access_name(task->access));
+        version_task_finish(base);
+}
+
 static void on_downloaded(const DownloadReport *report, void *userdata) {
         ModuleTask *task = userdata;
         VersionTask *base = &task->base;
@@ -161,12 +180,7 @@ static void on_downloaded(const DownloadReport *report, void *userdata) {
         task->download = NULL;
         if (report->result == DOWNLOAD_FAILED && report->status == 401 &&
                 access_is_authenticated(task->access)) {
-                bool again = access_reject(task->access, base->package->source.owner);
-
-                version_task_fail(base, !again, report->not_before_usec,
-                        "%s: the credential (%s) is wrong, has expired or was revoked",
-                        strempty(report->message), access_name(task->access));
-                version_task_finish(base);
+                credential_is_refused(task, report);
                 return;
         }
         if (report->result != DOWNLOAD_OK) {
@@ -225,13 +239,21 @@ static void on_access(const AccessAnswer *answer, void *userdata) {
                 module_task_fail(task, r);
 }
 
+static int ask_access(ModuleTask *task) {
+        const Source *source = &task->base.package->source;
+        AccessAnswer answer;
+        int r;
+
+        r = access_ask(
+                task->access, source->owner, source->repository, on_access, task, &task->wait, &answer);
+        return r > 0 ? start_download(task, &answer) : r;
+}
+
 static int module_task_start(VersionTask *base) {
         ModuleTask *task = (ModuleTask *) base;
         const Package *package = base->package;
         _cleanup_free_ char *key = NULL;
         char name[SHA256_HEX_SIZE];
-        AccessAnswer answer;
-        int r;
 
         task->access =
                 accesses_find(base->context->accesses, package->registry_namespace, package->authenticated);
@@ -256,9 +278,7 @@ static int module_task_start(VersionTask *base) {
                 return -ENOMEM;
 
         version_task_set_state(base, VERSION_FETCHING);
-        r = access_ask(task->access, package->source.owner, package->source.repository, on_access, task,
-                &task->wait, &answer);
-        return r > 0 ? start_download(task, &answer) : r;
+        return ask_access(task);
 }
 
 static void module_task_clear(VersionTask *base) {

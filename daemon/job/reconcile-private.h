@@ -21,6 +21,8 @@ struct Reconcile {
         Check *check;
         bool asking_services;
         Listing *listing;
+        unsigned n_listings;
+        ReleaseList *doubted; /* a listing that misses what was known, until another one bears it out */
         ReleaseList *releases;
         Plan *plan;
 
@@ -59,6 +61,11 @@ void reconcile_go_on(Reconcile *reconcile);
 /* discover.c: asks upstream, makes the plan and goes on with it. */
 void reconcile_discover(Reconcile *reconcile);
 int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret);
+
+/* missed.c: whether a version that is known, or listed by a document, or asked for, is missed by the listing for the first time,
+ * and was not missed by the one before (NULL: there was none). */
+bool reconcile_misses_any(
+        const Reconcile *reconcile, const ReleaseList *releases, const ReleaseList *before);
 
 /* note.c: shows what is wanted but not there yet. */
 void reconcile_note_planned(Reconcile *reconcile);

@@ -43,6 +43,7 @@ static void reconcile_free(Reconcile *reconcile) {
                 services_forget(reconcile->context->services, reconcile);
         check_cancel(reconcile->check);
         sd_event_source_disable_unref(reconcile->deferred);
+        release_list_free(reconcile->doubted);
         release_list_free(reconcile->releases);
         plan_free(reconcile->plan);
         version_free(reconcile->only);
@@ -207,7 +208,9 @@ static int load_record(Reconcile *reconcile);
 /* Somebody else has changed the record: nothing that is under way fits it any more, and everything is judged anew. */
 static int start_over(Reconcile *reconcile) {
         log_info("%s: the record was changed by somebody else, looking again", reconcile->package->name);
+        reconcile->doubted = release_list_free(reconcile->doubted);
         reconcile->releases = release_list_free(reconcile->releases);
+        reconcile->n_listings = 0;
         reconcile->plan = plan_free(reconcile->plan);
         reconcile->next_item = 0;
         return load_record(reconcile);

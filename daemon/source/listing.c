@@ -129,6 +129,7 @@ static void listing_end(Listing *listing, ListingResult *result) {
                 release_list_normalize(listing->releases);
                 result->releases = TAKE_PTR(listing->releases);
                 result->unchanged = listing->unchanged;
+                result->n_pages = strings_length(listing->seen);
         }
         listing_free(listing);
         done(result, userdata);

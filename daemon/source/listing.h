@@ -44,6 +44,7 @@ typedef struct ListingResult {
         uint64_t not_before_usec; /* realtime; 0: nothing known */
         ReleaseList *releases;    /* normalised; may be taken with TAKE_PTR */
         bool unchanged;           /* every page answered "not modified" */
+        size_t n_pages;           /* 1: it is what upstream had at one moment */
 } ListingResult;
 
 typedef void (*ListingDone)(ListingResult *result, void *userdata);

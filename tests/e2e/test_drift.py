@@ -94,6 +94,24 @@ def test_a_tag_that_moves_while_it_is_fetched(daemon, upstream):
     assert TOLD not in daemon.text()
 
 
+def test_a_release_whose_tag_moves_while_it_is_fetched(daemon, upstream):
+    """No listing of releases tells the commit: what is published is what came, and upstream is held against the listing."""
+    was, now = "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z"
+    upstream.add_fault("hold", role="codeload")
+    start(daemon, upstream, tag("v1.0.0", created=was), network={"stallTimeout": "60s"})
+    wait_for(lambda: upstream.requests("codeload"), 30, "the download")
+    upstream.replace(modules(tag("v1.0.0", 1, created=now)))
+    upstream.clear_faults()
+    daemon.settle()
+    version = daemon.versions(MODULE)["1.0.0"]
+    assert (version["state"], version["commit"]) == ("published", COMMITS[1])
+    before = bytes_of(daemon)
+    for _ in range(2):
+        daemon.sync()
+    assert drift(daemon) == [("tag", f"the commit of tag v1.0.0 is of {now}, was of {was}")]
+    assert daemon.text().count(TOLD) == 1 and bytes_of(daemon) == before
+
+
 def test_a_forced_sync_of_a_tag_that_has_moved(daemon, upstream):
     """The time of the commit is the same: no listing of releases tells."""
     created = "2025-01-01T00:00:00Z"

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemon import module
 from simulator.world import App, Installation, Module, Release, World
-from test_github import PRIVATE, check_no_leak, prepare, reason
+from test_github import PRIVATE, change_before_the_archive, check_no_leak, prepare, reason
 
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER = rsa.generate_private_key(65537, 2048)
@@ -147,6 +147,30 @@ def test_token_is_revoked_while_in_use(daemon, upstream):
     assert states(daemon) == {VPC.repo: "current", EKS.repo: "current"}
     assert 401 in [r["status"] for r in upstream.requests("github_api")]
     assert len(given(upstream)) in (1, 2)
+
+
+def test_token_is_revoked_before_the_archive(daemon, upstream):
+    """A new one is asked for, and the archive with it."""
+    prepare_app(daemon, upstream, world([VPC])).start().settle()
+    more = Module("acme", VPC.repo, [*VPC.releases, Release("v1.1.0")], private=True)
+    change_before_the_archive(daemon, upstream, world([more]), upstream.revoke_tokens)
+    assert daemon.states(f"platform/{VPC.repo}/aws") == {"1.0.0": "published", "1.1.0": "published"}
+    assert [r["status"] for r in upstream.requests(path="/tarball/")] == [401, 302] and len(given(upstream)) == 1
+    check_no_leak(daemon, upstream, "ghs_4711")
+
+
+def test_tokens_that_are_never_good(daemon, upstream):
+    """An archive is asked for twice, no more; what is published stays."""
+    prepare_app(daemon, upstream, world([VPC])).start().settle()
+    before = daemon.files()
+    more = Module("acme", VPC.repo, [*VPC.releases, Release("v1.1.0")], private=True)
+    upstream.reset()
+    upstream.replace(world([more]))
+    upstream.add_fault("status", path="/tarball/", status=401)
+    daemon.sync(status=1)
+    version = daemon.versions(f"platform/{VPC.repo}/aws")["1.1.0"]
+    assert version["state"] == "failed" and "HTTP 401: the credential (" in version["reason"]
+    assert [r["status"] for r in upstream.requests(path="/tarball/")] == [401, 401] and daemon.files() == before
 
 
 def test_answers_that_are_none(daemon, upstream):

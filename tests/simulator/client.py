@@ -116,8 +116,9 @@ class Simulator:
         """Those that Apps were given, and the keys of links."""
         self.call("POST", "/revoke")
 
-    def clear_faults(self) -> None:
-        self.call("DELETE", "/faults")
+    def clear_faults(self, number: int | None = None) -> None:
+        """All, or one; answers that are held or stalled go on either way."""
+        self.call("DELETE", "/faults" if number is None else f"/faults?id={number}")
 
     def faults(self) -> list[dict[str, Any]]:
         return self.call("GET", "/faults")

@@ -12,7 +12,7 @@ from .messages import Request
 
 _ENTRIES_MAX = 200_000
 _ERRORS_MAX = 100
-_HEADERS = ("accept", "if-none-match", "if-modified-since", "range", "if-range", "user-agent", "x-terraform-version",
+_HEADERS = ("accept", "if-none-match", "if-modified-since", "range", "if-range", "user-agent", "host", "x-terraform-version",
             "x-github-api-version", "accept-encoding")
 
 
