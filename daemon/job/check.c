@@ -18,8 +18,10 @@ struct Check {
         PublishTarget target;
         size_t hostname; /* of the provider's documents being looked at */
         char *directory;
-        StoreBatch *batch; /* documents to write */
-        char **stale;      /* documents to remove below this hostname, once the index does not name them */
+        StoreBatch *batch;    /* documents to write */
+        StoreListEntry *held; /* what is in quarantine */
+        size_t n_held;
+        char **stale; /* documents to remove below this hostname, once the index does not name them */
         bool record_changed, index_stale;
         unsigned n_mended;
 };
@@ -28,6 +30,9 @@ static Check *check_free(Check *check) {
         if (!check)
                 return NULL;
         store_batch_free(check->batch);
+        for (size_t i = 0; i < check->n_held; i++)
+                free(check->held[i].name);
+        free(check->held);
         strings_free(check->stale);
         free(check->directory);
         free(check);
@@ -79,19 +84,50 @@ static void report_missing(
                 package->name, version_string(version->version), artifact->file);
 }
 
+static bool has_artifact(const StoreListEntry *entries, size_t n_entries, const RecordArtifact *artifact) {
+        const StoreListEntry *entry = find_entry(entries, n_entries, artifact->file);
+
+        return entry && entry->size == artifact->size;
+}
+
+/* A stop has left the artifact on the other side of the quarantine, or on both. Returns 1 when it is on its own side, or
+ * will be. */
+static int mend_side(Check *check, const RecordVersion *version, const RecordArtifact *artifact,
+        const StoreListEntry *entries, size_t n_entries) {
+        bool in_quarantine = has_artifact(check->held, check->n_held, artifact),
+             in_the_open = has_artifact(entries, n_entries, artifact),
+             is_right = version->quarantined ? in_quarantine : in_the_open,
+             is_wrong = version->quarantined ? in_the_open : in_quarantine;
+        _cleanup_free_ char *other = NULL;
+        int r;
+
+        if (!is_wrong)
+                return is_right;
+        check->n_mended++;
+        if (!is_right)
+                r = commit_move_artifact(check->batch, check->package, version->quarantined, artifact->file);
+        else {
+                other = package_artifact_key(check->package, !version->quarantined, artifact->file);
+                r = other ? store_batch_delete(check->batch, other) : -ENOMEM;
+        }
+        return r < 0 ? r : 1;
+}
+
 /* Takes out of the record what the store does not have. */
-static void drop_missing_artifacts(Check *check, const StoreListEntry *entries, size_t n_entries) {
+static int check_artifacts(Check *check, const StoreListEntry *entries, size_t n_entries) {
         Record *record = check->package->record;
 
         for (size_t i = 0; i < record->n_versions;) {
                 RecordVersion *version = record->versions[i];
                 size_t n = 0;
+                int r = 0;
 
                 for (size_t j = 0; version->state != VERSION_PRUNING && j < version->n_artifacts; j++) {
                         RecordArtifact *artifact = &version->artifacts[j];
-                        const StoreListEntry *entry = find_entry(entries, n_entries, artifact->file);
 
-                        if (entry && entry->size == artifact->size) {
+                        if (r >= 0)
+                                r = mend_side(check, version, artifact, entries, n_entries);
+                        if (r != 0) {
                                 version->artifacts[n++] = *artifact;
                                 continue;
                         }
@@ -103,11 +139,14 @@ static void drop_missing_artifacts(Check *check, const StoreListEntry *entries, 
                 }
                 if (version->state != VERSION_PRUNING)
                         version->n_artifacts = n;
+                if (r < 0)
+                        return r;
                 if (version->n_artifacts == 0 && version->state != VERSION_PRUNING)
                         record_remove(record, version->version);
                 else
                         i++;
         }
+        return store_batch_is_empty(check->batch) ? 0 : store_batch_barrier(check->batch);
 }
 
 static bool has_file(const StoreListEntry *entries, size_t n_entries, const char *name) {
@@ -312,7 +351,7 @@ static void on_listed(int r, const StoreListEntry *entries, size_t n_entries, vo
                 return;
         }
         if (r >= 0 && check->hostname == 0)
-                drop_missing_artifacts(check, entries, n_entries);
+                r = check_artifacts(check, entries, n_entries);
         if (r >= 0 && check->hostname == 0 && check->package->kind == PACKAGE_PROVIDER)
                 r = mark_missing_proof(check, entries, n_entries);
         if (r >= 0 && check->package->kind == PACKAGE_MODULE)
@@ -343,6 +382,32 @@ static int check_hostname(Check *check) {
         return store_list(check->package->store, check->directory, on_listed, check);
 }
 
+static void on_held_listed(int r, const StoreListEntry *entries, size_t n_entries, void *userdata) {
+        Check *check = userdata;
+
+        if (!check->package) {
+                check_free(check);
+                return;
+        }
+        for (size_t i = 0; i < n_entries && r >= 0; i++) {
+                StoreListEntry entry = { .name = strdup(entries[i].name), .size = entries[i].size };
+
+                r = entry.name ? LIST_APPEND(check->held, check->n_held, entry) : -ENOMEM;
+                if (r < 0)
+                        free(entry.name);
+        }
+        if (r >= 0)
+                r = check_hostname(check);
+        if (r < 0)
+                check_end(check, r);
+}
+
+static int list_held(Check *check) {
+        _cleanup_free_ char *directory = text_format(RECORD_QUARANTINE "/%s", check->package->directory);
+
+        return directory ? store_list(check->package->store, directory, on_held_listed, check) : -ENOMEM;
+}
+
 int check_start(const JobContext *context, Package *package, CheckDone done, void *userdata, Check **ret) {
         _cleanup_free_ char *record = package_key(package, RECORD_FILE);
         Check *check = calloc(1, sizeof(Check));
@@ -362,7 +427,7 @@ int check_start(const JobContext *context, Package *package, CheckDone done, voi
         if (r >= 0)
                 r = record ? store_batch_expect(check->batch, record, package->record_revision) : -ENOMEM;
         if (r >= 0)
-                r = check_hostname(check);
+                r = list_held(check);
         if (r < 0) {
                 check_free(check);
                 return r;

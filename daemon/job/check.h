@@ -1,6 +1,6 @@
 /* Compares a package's directory in the store with its record, and mends what an interruption or a hand has left: artifacts
  * that are gone are to be fetched again, and so is what proves those of a provider; documents that do not say what the
- * record says are written anew, pruning that was begun is ended. */
+ * record says are written anew, what is on the wrong side of the quarantine is moved, pruning that was begun is ended. */
 #pragma once
 
 #include "job/context.h"

@@ -22,6 +22,8 @@ int commit_record(StoreBatch *batch, const Package *package) {
 /* Of a provider, platforms that are published already stay. What is being removed may be half gone. */
 static int record_yield(Package *package, VersionYield *yield) {
         const RecordVersion *known = record_find(package->record, yield->version->version);
+        /* Without a record, what is adopted lies in the open. */
+        bool was_quarantined = known && known->quarantined;
         RecordVersion *version;
         int r;
 
@@ -32,11 +34,13 @@ static int record_yield(Package *package, VersionYield *yield) {
         if (r < 0)
                 return r;
         r = record_put(package->record, version);
-        if (r < 0)
+        if (r < 0) {
                 record_version_free(version);
-        else
-                yield->recorded = version;
-        return r;
+                return r;
+        }
+        yield->recorded = version;
+        yield->moves = version->quarantined != was_quarantined;
+        return 0;
 }
 
 /* At the beginning of a batch: then nothing of it is done onto another record than the one that is known. */
@@ -46,13 +50,30 @@ static int expect_record(StoreBatch *batch, const Package *package) {
         return key ? store_batch_expect(batch, key, package->record_revision) : -ENOMEM;
 }
 
+static const StagedFile *find_staged(const VersionYield *yield, const char *file) {
+        for (size_t i = 0; i < yield->n_files; i++)
+                if (streq(yield->files[i].file, file))
+                        return &yield->files[i];
+        return NULL;
+}
+
+static bool is_artifact(const RecordVersion *version, const char *file) {
+        for (size_t i = 0; i < version->n_artifacts; i++)
+                if (streq(version->artifacts[i].file, file))
+                        return true;
+        return false;
+}
+
+/* Of a quarantined version, what can be installed goes where clients do not look. */
 static int put_yield(StoreBatch *batch, const Package *package, const VersionYield *yield) {
         int r = 0;
 
         for (size_t i = 0; i < yield->n_files && r >= 0; i++) {
-                _cleanup_free_ char *key = package_key(package, yield->files[i].file);
+                const StagedFile *file = &yield->files[i];
+                bool quarantined = yield->recorded->quarantined && is_artifact(yield->recorded, file->file);
+                _cleanup_free_ char *key = package_artifact_key(package, quarantined, file->file);
 
-                r = key ? store_batch_put_file(batch, key, yield->files[i].staged) : -ENOMEM;
+                r = key ? store_batch_put_file(batch, key, file->staged) : -ENOMEM;
         }
         for (size_t i = 0; i < yield->n_documents && r >= 0; i++) {
                 const StagedDocument *document = &yield->documents[i];
@@ -63,9 +84,57 @@ static int put_yield(StoreBatch *batch, const Package *package, const VersionYie
         return r;
 }
 
+int commit_move_artifact(StoreBatch *batch, const Package *package, bool quarantined, const char *file) {
+        _cleanup_free_ char *from = package_artifact_key(package, !quarantined, file),
+                            *to = package_artifact_key(package, quarantined, file);
+
+        return from && to ? store_batch_move(batch, from, to) : -ENOMEM;
+}
+
+static int move_artifacts(StoreBatch *batch, const Package *package, const RecordVersion *version) {
+        int r = 0;
+
+        for (size_t i = 0; i < version->n_artifacts && r >= 0; i++)
+                r = commit_move_artifact(batch, package, version->quarantined, version->artifacts[i].file);
+        return r;
+}
+
+/* What of the version lay in the store already is brought to where it belongs; what was put there anew replaces it. */
+static int move_yield(StoreBatch *batch, const Package *package, const VersionYield *yield) {
+        const RecordVersion *version = yield->recorded;
+        int r = 0;
+
+        for (size_t i = 0; i < version->n_artifacts && r >= 0; i++) {
+                const char *file = version->artifacts[i].file;
+                _cleanup_free_ char *other = package_artifact_key(package, !version->quarantined, file);
+
+                if (!find_staged(yield, file))
+                        r = commit_move_artifact(batch, package, version->quarantined, file);
+                else
+                        r = other ? store_batch_delete(batch, other) : -ENOMEM;
+        }
+        return r;
+}
+
+int commit_version_documents(
+        StoreBatch *batch, const Package *package, const Settings *settings, const RecordVersion *version) {
+        PublishTarget target = commit_target(package, settings);
+
+        if (package->kind != PACKAGE_PROVIDER)
+                return 0;
+        if (version->state == VERSION_PUBLISHED)
+                return publish_version(batch, &target, version);
+        return publish_remove_version(batch, &target, version_string(version->version));
+}
+
+int commit_index(StoreBatch *batch, const Package *package, const Settings *settings) {
+        PublishTarget target = commit_target(package, settings);
+
+        return package->kind == PACKAGE_PROVIDER ? publish_index(batch, &target, package->record) : 0;
+}
+
 int commit_yields(StoreBatch *batch, Package *package, const Settings *settings, VersionYield *yields,
         size_t n_yields) {
-        PublishTarget target = commit_target(package, settings);
         int r = 0;
 
         if (!package->record)
@@ -73,39 +142,66 @@ int commit_yields(StoreBatch *batch, Package *package, const Settings *settings,
         if (r >= 0)
                 r = expect_record(batch, package);
         for (size_t i = 0; i < n_yields && r >= 0; i++)
+                r = record_yield(package, &yields[i]);
+        for (size_t i = 0; i < n_yields && r >= 0; i++)
                 r = put_yield(batch, package, &yields[i]);
         if (r >= 0)
                 r = store_batch_barrier(batch);
-
-        for (size_t i = 0; i < n_yields && r >= 0; i++)
-                r = record_yield(package, &yields[i]);
         if (r >= 0)
                 r = commit_record(batch, package);
         if (r >= 0)
                 r = store_batch_barrier(batch);
-
-        if (package->kind != PACKAGE_PROVIDER)
-                return r;
         for (size_t i = 0; i < n_yields && r >= 0; i++)
-                r = publish_version(batch, &target, yields[i].recorded);
-        return r < 0 ? r : publish_index(batch, &target, package->record);
+                r = commit_version_documents(batch, package, settings, yields[i].recorded);
+        if (r >= 0)
+                r = commit_index(batch, package, settings);
+
+        for (size_t i = 0; i < n_yields && r >= 0; i++) {
+                if (!yields[i].moves)
+                        continue;
+                r = store_batch_barrier(batch);
+                if (r >= 0)
+                        r = move_yield(batch, package, &yields[i]);
+        }
+        return r;
+}
+
+int commit_verdicts(StoreBatch *batch, const Package *package, const Settings *settings,
+        RecordVersion *const *changed, size_t n_changed) {
+        int r = expect_record(batch, package);
+
+        for (size_t i = 0; i < n_changed && r >= 0; i++)
+                if (!changed[i]->quarantined)
+                        r = move_artifacts(batch, package, changed[i]);
+        if (r >= 0)
+                r = store_batch_barrier(batch);
+        if (r >= 0)
+                r = commit_record(batch, package);
+        if (r >= 0)
+                r = store_batch_barrier(batch);
+        for (size_t i = 0; i < n_changed && r >= 0; i++)
+                r = commit_version_documents(batch, package, settings, changed[i]);
+        if (r >= 0)
+                r = commit_index(batch, package, settings);
+        if (r >= 0)
+                r = store_batch_barrier(batch);
+        for (size_t i = 0; i < n_changed && r >= 0; i++)
+                if (changed[i]->quarantined)
+                        r = move_artifacts(batch, package, changed[i]);
+        return r;
 }
 
 int commit_hide(StoreBatch *batch, const Package *package, const Settings *settings) {
-        PublishTarget target = commit_target(package, settings);
         int r;
 
         r = commit_record(batch, package);
         if (r >= 0)
                 r = store_batch_barrier(batch);
-        if (r < 0 || package->kind != PACKAGE_PROVIDER)
-                return r;
-
-        r = publish_index(batch, &target, package->record);
+        if (r >= 0)
+                r = commit_index(batch, package, settings);
         for (size_t i = 0; i < package->record->n_versions && r >= 0; i++)
                 if (package->record->versions[i]->state == VERSION_PRUNING)
-                        r = publish_remove_version(
-                                batch, &target, version_string(package->record->versions[i]->version));
+                        r = commit_version_documents(batch, package, settings, package->record->versions[i]);
         return r;
 }
 
@@ -122,7 +218,8 @@ static int delete_version_files(StoreBatch *batch, const Package *package, const
                 text_set(&files[0], "%s.README.md", text);
 
         for (size_t i = 0; i < version->n_artifacts && r >= 0; i++) {
-                _cleanup_free_ char *key = package_key(package, version->artifacts[i].file);
+                _cleanup_free_ char *key =
+                        package_artifact_key(package, version->quarantined, version->artifacts[i].file);
 
                 r = key ? store_batch_delete(batch, key) : -ENOMEM;
         }

@@ -37,6 +37,8 @@ static int mark_hidden(const Package *package, RecordVersion *version, const Pla
         if (hide && version->state != VERSION_PUBLISHED)
                 return 0;
         version->hidden = hide;
+        if (version->quarantined)
+                return 1;
         version->state = hide ? VERSION_HELD : VERSION_PUBLISHED;
         r = string_assign(&version->reason, hide ? item->reason : NULL);
         package_log_version(package, version, LOG_NOTICE, MESSAGE_VERSION_WITHDRAWN,
@@ -87,7 +89,7 @@ static void on_marked(int r, const char *key, const char *revision, void *userda
 /* The documents of those that came into sight or went out of it. */
 static int put_documents(StoreBatch *batch, const Reconcile *reconcile) {
         const Package *package = reconcile->package;
-        PublishTarget target = commit_target(package, reconcile->context->settings);
+        const Settings *settings = reconcile->context->settings;
         bool any = false;
         int r = 0;
 
@@ -101,11 +103,9 @@ static int put_documents(StoreBatch *batch, const Reconcile *reconcile) {
                 if (!version)
                         continue;
                 any = true;
-                r = version->state == VERSION_PUBLISHED
-                            ? publish_version(batch, &target, version)
-                            : publish_remove_version(batch, &target, version_string(version->version));
+                r = commit_version_documents(batch, package, settings, version);
         }
-        return r < 0 || !any ? r : publish_index(batch, &target, package->record);
+        return r < 0 || !any ? r : commit_index(batch, package, settings);
 }
 
 int reconcile_save_record(Reconcile *reconcile) {
@@ -145,7 +145,7 @@ int reconcile_mark(Reconcile *reconcile) {
                 r = commit_record(batch, package);
         if (r >= 0)
                 r = store_batch_barrier(batch);
-        if (r >= 0 && package->kind == PACKAGE_PROVIDER)
+        if (r >= 0)
                 r = put_documents(batch, reconcile);
         if (r >= 0)
                 r = store_commit(package->store, &batch, on_marked, reconcile);

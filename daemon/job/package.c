@@ -447,6 +447,10 @@ char *package_key(const Package *package, const char *file) {
         return key;
 }
 
+char *package_artifact_key(const Package *package, bool quarantined, const char *file) {
+        return text_format("%s%s/%s", quarantined ? RECORD_QUARANTINE "/" : "", package->directory, file);
+}
+
 uint64_t package_next_try(unsigned attempts, bool refused, uint64_t not_before_usec) {
         uint64_t delay = refused ? BACKOFF_REFUSED_MIN_USEC : BACKOFF_MIN_USEC, now = clock_realtime_usec();
 

@@ -140,6 +140,8 @@ void package_set_revision(Package *package, const char *revision);
 
 /* "<directory>/<file>", to be freed. */
 char *package_key(const Package *package, const char *file);
+/* The key of an artifact of a version that is quarantined, or is not; to be freed. */
+char *package_artifact_key(const Package *package, bool quarantined, const char *file);
 
 /* When a failed try is made again: doubles from half a minute (ten minutes when upstream's answer itself was bad) to six
  * hours, with jitter; never before `not_before_usec`. Realtime. */

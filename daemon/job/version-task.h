@@ -24,6 +24,7 @@ typedef struct VersionYield {
         RecordVersion *version;        /* what was brought, for the record; NULL: nothing is ready */
         bool immutable;                /* a module's tree never changes once it is published */
         const RecordVersion *recorded; /* where commit_yields() has put it; borrowed from the record */
+        bool moves; /* what of it lies in the store already goes into quarantine, or out of it */
         StagedFile *files;
         size_t n_files;
         StagedDocument *documents; /* beside the artifacts */

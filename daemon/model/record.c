@@ -14,7 +14,8 @@
 
 static char *const record_members[] = { "format", "kind", "package", "source", "versions", "pruned", NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
-        "proofMissing", "scan", "artifacts", "withdrawn", "drift", "upstream", "protocols", NULL };
+        "proofMissing", "quarantined", "scan", "artifacts", "withdrawn", "drift", "upstream", "protocols",
+        NULL };
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
 RecordVersion *record_version_free(RecordVersion *version) {
         if (!version)
@@ -173,6 +174,7 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
         copy->hash_algorithm = version->hash_algorithm;
         copy->key_expired = version->key_expired;
         copy->proof_missing = version->proof_missing;
+        copy->quarantined = version->quarantined;
         if (string_assign(&copy->reason, version->reason) < 0 ||
                 string_assign(&copy->tag, version->tag) < 0 ||
                 string_assign(&copy->commit, version->commit) < 0 ||
@@ -200,7 +202,8 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
         r = record_version_copy(known, &joined);
         if (r < 0)
                 return r;
-        joined->state = brought->state;
+        joined->quarantined = known->quarantined || brought->quarantined;
+        joined->state = joined->quarantined ? VERSION_HELD : brought->state;
         if (joined->published_usec == 0)
                 joined->published_usec = brought->published_usec;
         joined->signed_usec = brought->signed_usec;
@@ -209,7 +212,8 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
         joined->proof_missing = brought->proof_missing;
         joined->hidden = joined->hidden && joined->state == VERSION_HELD;
         record_upstream_join(joined, brought);
-        if (string_assign(&joined->reason, brought->reason) < 0 ||
+        if (string_assign(&joined->reason,
+                    known->quarantined && !brought->quarantined ? known->reason : brought->reason) < 0 ||
                 string_assign(&joined->tag, brought->tag) < 0 ||
                 string_assign(&joined->commit, brought->commit) < 0 ||
                 (brought->protocols && replace_strings(&joined->protocols, brought->protocols) < 0))
@@ -222,6 +226,22 @@ int record_version_join(const RecordVersion *known, const RecordVersion *brought
         }
         *ret = TAKE_PTR(joined);
         return 0;
+}
+
+int record_version_quarantine(RecordVersion *version, const char *reason) {
+        int r = string_assign(&version->reason, reason);
+
+        if (r < 0)
+                return r;
+        version->quarantined = true;
+        version->state = VERSION_HELD;
+        return 0;
+}
+
+void record_version_release(RecordVersion *version) {
+        version->quarantined = false;
+        version->state = version->hidden ? VERSION_HELD : VERSION_PUBLISHED;
+        free(TAKE_PTR(version->reason));
 }
 
 /* --- the document --- */
@@ -370,6 +390,10 @@ static int parse_version(const Place *place, PackageKind kind, RecordVersion **r
                         place, "commit", PLACE_OPTIONAL, commit_is_valid, "a commit", &version->commit);
         if (r >= 0)
                 r = place_bool(place, "proofMissing", PLACE_OPTIONAL, &version->proof_missing);
+        if (r >= 0)
+                r = place_bool(place, "quarantined", PLACE_OPTIONAL, &version->quarantined);
+        if (r >= 0 && version->quarantined && version->state == VERSION_PUBLISHED)
+                return place_refuse(place, "quarantined", "the version is published");
         if (r >= 0)
                 r = parse_shared(place, "scan", PLACE_OPTIONAL, NULL, NULL, &version->scan);
         if (r >= 0)
@@ -543,6 +567,8 @@ static int format_version(json_object *versions, const RecordVersion *version) {
                 r = format_signature(object, version);
         if (r >= 0 && version->proof_missing)
                 r = json_set_bool(object, "proofMissing", true);
+        if (r >= 0 && version->quarantined)
+                r = json_set_bool(object, "quarantined", true);
         if (r >= 0)
                 r = json_set_string(object, "scan", version->scan);
         if (r >= 0)

@@ -15,6 +15,9 @@
  * [{"kind": "vanished", "seenAt": "…Z", "detail": "…"}], each difference once as long as it lasts. What it said when the
  * version was brought, for comparing: "upstream": {"releasedAt", "committedAt"}.
  *
+ * A version whose scan or the lack of one keeps it out is held and "quarantined": true: its artifacts are not where clients look,
+ * but below RECORD_QUARANTINE.
+ *
  * What was pruned, the latest first: "pruned": [{"version": "5.79.0", "prunedAt": "…Z", "publishedAt": "…Z", "reason": "…"}].
  *
  * Members that are not known (written by a newer version) are kept as they are when the record is written again. */
@@ -28,6 +31,8 @@
 #include "model/version.h"
 
 #define RECORD_FILE "record.json"
+/* Where the artifacts of quarantined versions are: before the package's directory. */
+#define RECORD_QUARANTINE "held"
 #define RECORD_SIZE_MAX (64 * MIB)
 /* How many versions that are gone are remembered. */
 #define RECORD_PRUNED_MAX 256
@@ -101,8 +106,9 @@ typedef struct RecordVersion {
 
         bool proof_missing; /* the store has lost SHA256SUMS, their signature or the keys: to be fetched again */
 
-        bool withdrawn; /* upstream has withdrawn it since */
-        bool hidden;    /* for that reason VERSION_HELD, until upstream takes it back */
+        bool withdrawn;   /* upstream has withdrawn it since */
+        bool hidden;      /* for that reason VERSION_HELD, until upstream takes it back */
+        bool quarantined; /* VERSION_HELD for `reason`, and its artifacts are out of the clients' reach */
         uint32_t n_drift, n_artifacts;
         char *withdrawn_message;
         RecordDrift *drift;
@@ -166,8 +172,13 @@ int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact
 /* A deep copy, for changing a version without touching the record before the store has it. */
 int record_version_copy(const RecordVersion *version, RecordVersion **ret);
 /* What `known` becomes with what was brought for it: described as `brought` is, with the artifacts of both, and published
- * since when it was. */
+ * since when it was; quarantined if either is. */
 int record_version_join(const RecordVersion *known, const RecordVersion *brought, RecordVersion **ret);
+
+/* Takes the version out of sight for the reason, or lets it be seen again unless it is hidden. Returns 0 or -ENOMEM, then
+ * nothing has changed. */
+int record_version_quarantine(RecordVersion *version, const char *reason);
+void record_version_release(RecordVersion *version);
 
 const RecordDrift *record_version_find_drift(const RecordVersion *version, const char *kind);
 /* Notes a difference. Returns 1, 0 when just that is noted already, -E2BIG or -ENOMEM. */

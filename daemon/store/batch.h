@@ -6,6 +6,7 @@
 typedef enum StoreStepType {
         STORE_STEP_PUT_FILE,
         STORE_STEP_PUT,
+        STORE_STEP_MOVE,
         STORE_STEP_DELETE,
         STORE_STEP_EXPECT,
         STORE_STEP_BARRIER,
@@ -15,6 +16,7 @@ typedef struct StoreStep {
         StoreStepType type;
         char *key;
         char *staged; /* put file */
+        char *target; /* move: the new key */
         char *data;   /* put */
         size_t size;
         char *revision; /* put: NULL, "" or a revision; expect: "" or a revision */

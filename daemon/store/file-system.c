@@ -274,6 +274,22 @@ static int put_document(Request *request, const StoreStep *step, int dirfd, cons
         return fs_write_file_durably_through(request->staging_fd, dirfd, name, step->data, step->size, 0644);
 }
 
+/* The object may have been moved by a commit that was interrupted. */
+static int move_object(
+        const Request *request, const StoreStep *step, int from_dirfd, const char *from_name) {
+        _cleanup_close_ int dirfd = -EBADF;
+        const char *name;
+
+        dirfd = fs_open_parent(request->fd, step->target, true, &name);
+        if (dirfd < 0)
+                return dirfd;
+        if (from_dirfd >= 0 && renameat(from_dirfd, from_name, dirfd, name) >= 0)
+                return 0;
+        if (from_dirfd >= 0 && errno != ENOENT)
+                return negative_errno();
+        return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? negative_errno() : 0;
+}
+
 static int commit_step(Request *request, const StoreStep *step) {
         _cleanup_close_ int dirfd = -EBADF;
         /* What is expected to be absent is about to be made: the lock needs the directory. */
@@ -284,6 +300,8 @@ static int commit_step(Request *request, const StoreStep *step) {
         dirfd = fs_open_parent(request->fd, step->key, create, &name);
         if (dirfd == -ENOENT && step->type == STORE_STEP_DELETE)
                 return 0;
+        if (dirfd == -ENOENT && step->type == STORE_STEP_MOVE)
+                return move_object(request, step, -EBADF, NULL);
         if (dirfd == -ENOENT && step->type == STORE_STEP_EXPECT)
                 return -ESTALE;
         if (dirfd < 0)
@@ -294,6 +312,8 @@ static int commit_step(Request *request, const StoreStep *step) {
                 return renameat(request->staging_fd, step->staged, dirfd, name) < 0 ? negative_errno() : 0;
         case STORE_STEP_PUT:
                 return put_document(request, step, dirfd, name);
+        case STORE_STEP_MOVE:
+                return move_object(request, step, dirfd, name);
         case STORE_STEP_DELETE:
                 return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? negative_errno() : 0;
         case STORE_STEP_EXPECT:
@@ -319,7 +339,9 @@ static int commit_work(void *userdata) {
                 r = commit_step(request, step);
                 if (r >= 0 && step->type != STORE_STEP_EXPECT)
                         r = touch_directory(&touched, step->key);
-                else if (r < 0)
+                if (r >= 0 && step->type == STORE_STEP_MOVE)
+                        r = touch_directory(&touched, step->target);
+                if (r < 0)
                         request->failed_key = strdup(step->key);
         }
         if (r >= 0)

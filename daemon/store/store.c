@@ -72,6 +72,7 @@ int store_batch_new(StoreBatch **ret) {
 static void step_clear(StoreStep *step) {
         free(step->key);
         free(step->staged);
+        free(step->target);
         free(step->data);
         free(step->revision);
 }
@@ -134,6 +135,20 @@ int store_batch_put(
         memcpy(step.data, data, size);
         step.data[size] = '\0';
         step.size = size;
+        return batch_add(batch, step);
+}
+
+int store_batch_move(StoreBatch *batch, const char *key, const char *target) {
+        StoreStep step;
+        int r;
+
+        r = step_new(STORE_STEP_MOVE, key, &step);
+        if (r >= 0)
+                r = key_is_valid(target) ? string_assign(&step.target, target) : -EINVAL;
+        if (r < 0) {
+                step_clear(&step);
+                return r;
+        }
         return batch_add(batch, step);
 }
 

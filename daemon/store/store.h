@@ -82,6 +82,8 @@ DEFINE_CLEANUP(StoreBatch *, store_batch_free)
 int store_batch_put_file(StoreBatch *batch, const char *key, const char *staged);
 /* Writes a document. `revision`: NULL whatever is there, "" only if nothing is there, else only if that is there. */
 int store_batch_put(StoreBatch *batch, const char *key, const char *data, size_t size, const char *revision);
+/* Moves an object; nothing there is fine when it is at the target already. */
+int store_batch_move(StoreBatch *batch, const char *key, const char *target);
 int store_batch_delete(StoreBatch *batch, const char *key); /* nothing there is fine */
 /* Goes on only if that revision is there. */
 int store_batch_expect(StoreBatch *batch, const char *key, const char *revision);

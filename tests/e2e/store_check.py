@@ -65,8 +65,12 @@ def check_records(store):
         for version in json.loads(record.read_text())["versions"].values():
             if version["state"] == "pruning":
                 continue
+            # What is in quarantine is there, and not where clients look.
+            held, open_to_clients = store / "held" / record.parent.relative_to(store), record.parent
+            here, elsewhere = (held, open_to_clients) if version.get("quarantined") else (open_to_clients, held)
             for artifact in version["artifacts"].values():
-                data = (record.parent / artifact["file"]).read_bytes()
+                assert not (elsewhere / artifact["file"]).exists()
+                data = (here / artifact["file"]).read_bytes()
                 assert (len(data), sha256(data)) == (artifact["size"], artifact["sha256"]), artifact["file"]
                 hash_of = tar_hash1 if artifact["file"].endswith(".tar.gz") else zip_hash1
                 assert hash_of(data) == artifact["h1"], artifact["file"]

@@ -146,6 +146,121 @@ static void test_stale_pruning(void) {
         check(is_there(root_fd, DIRECTORY "two.zip"));
 }
 
+#define HELD "held/" DIRECTORY
+
+static void commit_verdict(Package *package, RecordVersion *version) {
+        StoreBatch *batch;
+
+        check_int(store_batch_new(&batch), 0);
+        check_int(commit_verdicts(batch, package, settings, &version, 1), 0);
+        check_int(commit(batch), 0);
+        package_set_revision(package, revision);
+}
+
+static void check_shown(const char *file, bool shown) {
+        _cleanup_free_ char *index = scratch_read(root_fd, DIRECTORY "index.json");
+        _cleanup_free_ char *held = text_format(HELD "%s", file), *open = text_format(DIRECTORY "%s", file);
+
+        check(is_there(root_fd, open) == shown && is_there(root_fd, held) == !shown);
+        check(is_there(root_fd, DIRECTORY "3.0.0.json") == shown);
+        check(!!strstr(index, "3.0.0") == shown);
+}
+
+/* What is held is out of the clients' reach, whichever way it came there. */
+static void test_quarantine(void) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_PROVIDER);
+        VersionYield yield = new_yield("3.0.0", "linux_amd64", "three.zip", NULL);
+        RecordVersion *version;
+
+        (void) unlinkat(root_fd, DIRECTORY RECORD_FILE, 0);
+        check_int(record_version_quarantine(yield.version, "CVE-2026-1"), 0);
+        check_int(commit_yield(package, &yield), 0);
+        package_set_revision(package, revision);
+        check_shown("three.zip", false);
+        check(is_there(root_fd, DIRECTORY "keys"));
+        version_yield_clear(&yield);
+
+        version = package->record->versions[0];
+        record_version_release(version);
+        commit_verdict(package, version);
+        check_int(version->state, VERSION_PUBLISHED);
+        check_string(version->reason, NULL);
+        check_shown("three.zip", true);
+
+        check_int(record_version_quarantine(version, "CVE-2026-2"), 0);
+        commit_verdict(package, version);
+        check_shown("three.zip", false);
+
+        /* A clean platform does not let out the others, nor itself. */
+        yield = new_yield("3.0.0", "darwin_arm64", "three-darwin.zip", NULL);
+        check_int(commit_yield(package, &yield), 0);
+        package_set_revision(package, revision);
+        check_shown("three.zip", false);
+        check_shown("three-darwin.zip", false);
+        check_string(yield.recorded->reason, "CVE-2026-2");
+        version_yield_clear(&yield);
+
+        /* One that is not takes the others with it. */
+        version = package->record->versions[0];
+        record_version_release(version);
+        commit_verdict(package, version);
+        check_shown("three.zip", true);
+        check_shown("three-darwin.zip", true);
+        yield = new_yield("3.0.0", "windows_386", "three-windows.zip", NULL);
+        check_int(record_version_quarantine(yield.version, "CVE-2026-3"), 0);
+        check_int(commit_yield(package, &yield), 0);
+        package_set_revision(package, revision);
+        check_shown("three.zip", false);
+        check_shown("three-darwin.zip", false);
+        check_shown("three-windows.zip", false);
+        version_yield_clear(&yield);
+
+        /* What upstream has withdrawn stays out of sight when it is released. */
+        version = package->record->versions[0];
+        version->withdrawn = version->hidden = true;
+        record_version_release(version);
+        check_int(version->state, VERSION_HELD);
+        check(!version->quarantined);
+        version->hidden = false;
+        check_int(record_version_quarantine(version, "CVE-2026-3"), 0);
+
+        /* Pruning finds it where it is. */
+        version->state = VERSION_PRUNING;
+        StoreBatch *batch;
+
+        check_int(store_batch_new(&batch), 0);
+        check_int(commit_finish_pruning(batch, package), 0);
+        check_int(commit(batch), 0);
+        check(!is_there(root_fd, HELD "three.zip") && !is_there(root_fd, HELD "three-windows.zip"));
+}
+
+/* A module that may change takes the place of what was held, and the other way round. */
+static void test_quarantine_of_module(void) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_MODULE);
+        VersionYield yield = new_yield("1.0.0", NULL, "1.0.0.zip", H1_OLD);
+
+        check_int(record_version_quarantine(yield.version, "AWS-0107"), 0);
+        check_int(commit_yield(package, &yield), 0);
+        package_set_revision(package, revision);
+        version_yield_clear(&yield);
+        check(is_there(root_fd, "held/modules/team/null/aws/1.0.0.zip"));
+        check(!is_there(root_fd, "modules/team/null/aws/1.0.0.zip"));
+
+        yield = new_yield("1.0.0", NULL, "1.0.0.zip", H1_NEW);
+        check_int(commit_yield(package, &yield), 0);
+        package_set_revision(package, revision);
+        version_yield_clear(&yield);
+        check(!is_there(root_fd, "held/modules/team/null/aws/1.0.0.zip"));
+        check(is_there(root_fd, "modules/team/null/aws/1.0.0.zip"));
+
+        yield = new_yield("1.0.0", NULL, "1.0.0.zip", H1_OLD);
+        check_int(record_version_quarantine(yield.version, "AWS-0107"), 0);
+        check_int(commit_yield(package, &yield), 0);
+        version_yield_clear(&yield);
+        check(is_there(root_fd, "held/modules/team/null/aws/1.0.0.zip"));
+        check(!is_there(root_fd, "modules/team/null/aws/1.0.0.zip"));
+}
+
 static void check_judged(const char *known, VersionState state, bool immutable, bool ready, bool refused) {
         _cleanup_(package_freep) Package *package = new_package(PACKAGE_MODULE);
         VersionYield yield = { .version = new_version("1.0.0", NULL, "1.0.0.zip", H1_NEW),
@@ -234,6 +349,8 @@ int main(void) {
 
         test_stale();
         test_stale_pruning();
+        test_quarantine();
+        test_quarantine_of_module();
         test_judge();
         test_judge_proof();
 

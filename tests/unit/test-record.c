@@ -493,6 +493,17 @@ static void test_unknown(void) {
                 check(strstr(missing, "\"proofMissing\": true"));
                 check(again->versions[0]->proof_missing && !again->versions[1]->proof_missing);
         }
+        check_int(record_version_quarantine(record->versions[0], "CVE-2026-1"), 0);
+        {
+                _cleanup_free_ char *held = record_format(record);
+                _cleanup_(record_freep) Record *again = parse(held);
+
+                check(strstr(held, "\"quarantined\": true"));
+                check(again->versions[0]->quarantined && again->versions[0]->state == VERSION_HELD);
+                check_string(again->versions[0]->reason, "CVE-2026-1");
+        }
+        record_version_release(record->versions[0]);
+        check_int(record->versions[0]->state, VERSION_PUBLISHED);
         check(strstr(changed, "zeta") && strstr(changed, "alpha") && strstr(changed, "writtenBy"));
 }
 

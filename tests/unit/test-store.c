@@ -158,6 +158,8 @@ static void test_keys(void) {
                 check_int(store_batch_put(batch, bad[i], "", 0, NULL), -EINVAL);
                 check_int(store_batch_put_file(batch, bad[i], "staged"), -EINVAL);
                 check_int(store_batch_delete(batch, bad[i]), -EINVAL);
+                check_int(store_batch_move(batch, bad[i], "good"), -EINVAL);
+                check_int(store_batch_move(batch, "good", bad[i]), -EINVAL);
                 check_int(store_batch_expect(batch, bad[i], ""), -EINVAL);
         }
         check_int(batch->n_steps, 0);
@@ -259,6 +261,36 @@ static void test_commit_order(void) {
         check_object("order/x/artifact.zip", "newer");
         check_int(get("order/binary", 10), 0);
         check_int(text_size, 3);
+}
+
+static void test_move(void) {
+        StoreBatch *batch = new_batch();
+
+        check_int(put("move/here/file", "moved", NULL), 0);
+        check_int(store_batch_move(batch, "move/here/file", "move/there/below/file"), 0);
+        check_int(commit(batch), 0);
+        check_int(get("move/here/file", 10), -ENOENT);
+        check_object("move/there/below/file", "moved");
+
+        /* Once more, as after an interruption: it is where it has to be. */
+        batch = new_batch();
+        check_int(store_batch_move(batch, "move/here/file", "move/there/below/file"), 0);
+        check_int(store_batch_move(batch, "move/no/such/directory/file", "move/there/below/file"), 0);
+        check_int(commit(batch), 0);
+        check_object("move/there/below/file", "moved");
+
+        /* What is at the target is replaced. */
+        check_int(put("move/here/file", "again", NULL), 0);
+        batch = new_batch();
+        check_int(store_batch_move(batch, "move/here/file", "move/there/below/file"), 0);
+        check_int(commit(batch), 0);
+        check_object("move/there/below/file", "again");
+
+        /* It is nowhere. */
+        batch = new_batch();
+        check_int(store_batch_move(batch, "move/here/other", "move/there/below/other"), 0);
+        check_int(commit(batch), -ENOENT);
+        check_string(failed_key, "move/here/other");
 }
 
 /* From the step that failed on nothing is done, and what failed is named. */
@@ -548,6 +580,7 @@ int main(void) {
         test_get();
         test_list();
         test_commit_order();
+        test_move();
         test_commit_failure();
         test_revisions();
         test_race();
