@@ -101,6 +101,39 @@ char *text_printable(const char *text) {
         return copy;
 }
 
+#define CUT "\xe2\x80\xa6"
+
+char *text_line(const char *text, size_t max) {
+        char *line = strdup(text), *to, *printable;
+        size_t size;
+
+        if (!line)
+                return NULL;
+        to = line;
+        for (const char *from = text; *from; from++)
+                if (!strchr(" \t\r\n\v\f", *from))
+                        *to++ = *from;
+                else if (to > line && to[-1] != ' ')
+                        *to++ = ' ';
+        while (to > line && to[-1] == ' ')
+                to--;
+        *to = '\0';
+        printable = text_printable(line);
+        free(line);
+        if (!printable)
+                return NULL;
+        size = strlen(printable);
+        if (size <= max)
+                return printable;
+        /* Not within a character: its other bytes are 10xxxxxx. */
+        size = max > strlen(CUT) ? max - strlen(CUT) : 0;
+        while (size > 0 && (printable[size] & 0xc0) == 0x80)
+                size--;
+        memcpy(printable + size, CUT, max >= strlen(CUT) ? strlen(CUT) : 0);
+        printable[max >= strlen(CUT) ? size + strlen(CUT) : size] = '\0';
+        return printable;
+}
+
 int buffer_append(Buffer *buffer, const void *data, size_t size) {
         size_t total, capacity, needed;
 

@@ -17,6 +17,10 @@ void text_set(char **text, const char *format, ...) _printf_(2, 3);
  * outside and goes to a terminal or a journal. NULL when out of memory. */
 char *text_printable(const char *text);
 
+/* The same on one line, where white space of any length is one space, cut between characters to at most `max` bytes, of
+ * which three are the sign of the cut. */
+char *text_line(const char *text, size_t max);
+
 /* True for valid UTF-8 (RFC 3629), control characters included. */
 bool text_is_utf8(const char *text, size_t size);
 

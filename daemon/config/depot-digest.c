@@ -47,6 +47,25 @@ static void add_storage(Sha256 *sha256, const StorageConfig *storage) {
         add_number(sha256, storage->presign_fallback_to_proxy);
 }
 
+static void add_scanning(Sha256 *sha256, const ScanPolicy *policy) {
+        add_number(sha256, policy->modules);
+        add_number(sha256, policy->providers);
+        add_number(sha256, policy->block_on_critical);
+        add_number(sha256, policy->block_on_high);
+        add_number(sha256, policy->ignore_unfixed);
+        add_number(sha256, policy->on_scanner_error);
+        add_number(sha256, policy->has_paths);
+        add_list(sha256, policy->non_blocking_paths);
+        add_number(sha256, policy->n_waivers);
+        for (size_t i = 0; i < policy->n_waivers; i++) {
+                add_text(sha256, policy->waivers[i].id);
+                add_text(sha256, policy->waivers[i].package);
+                add_text(sha256, policy->waivers[i].component);
+                add_number(sha256, policy->waivers[i].until_usec);
+                add_text(sha256, policy->waivers[i].reason);
+        }
+}
+
 static void add_entry(Sha256 *sha256, const DepotEntry *entry) {
         add_number(sha256, entry->kind);
         add_text(sha256, entry->name);
@@ -56,6 +75,7 @@ static void add_entry(Sha256 *sha256, const DepotEntry *entry) {
         add_number(sha256, entry->policy.minimum_release_age_usec);
         add_number(sha256, entry->policy.prereleases);
         add_number(sha256, entry->policy.withdrawn);
+        add_scanning(sha256, &entry->scanning);
         add_number(sha256, entry->listed);
         add_number(sha256, entry->n_versions);
         for (size_t i = 0; i < entry->n_versions; i++)

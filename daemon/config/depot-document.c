@@ -7,6 +7,7 @@
 #include "config/depot-entry.h"
 #include "config/listed-document.h"
 #include "config/policy-schema.h"
+#include "config/scan-schema.h"
 #include "config/schema.h"
 
 #define NAME_EXPECTED "a name of letters, digits, '-', '_', '.' and '+'"
@@ -339,6 +340,7 @@ static const SchemaField global_fields[] = {
         { "requireSignature", decode_signature_rule, AT(signature_rule) },
         { "storageConfig", decode_storage, AT(storage) },
         SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
+        { "scanning", schema_scanning, AT(scanning) },
         {},
 };
 
@@ -352,6 +354,7 @@ static const SchemaField module_fields[] = {
         { .name = "versionConstraints", .decode = decode_constraints },
         { "versionHistoryLimit", schema_uint64, AT(version_history_limit), .min = 1, .max = 1000000 },
         SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
+        { "scanning", schema_module_scanning, AT(scanning) },
         { "fileFormat", decode_file_format, AT(file_format) },
         { "immutable", schema_bool, AT(immutable) },
         { "source", decode_source, AT(from_tags) },
@@ -380,6 +383,7 @@ static const SchemaField provider_fields[] = {
         { .name = "versionConstraints", .decode = decode_constraints },
         { "versionHistoryLimit", schema_uint64, AT(version_history_limit), .min = 1, .max = 1000000 },
         SCHEMA_POLICY_FIELDS(offsetof(DepotEntry, policy)),
+        { "scanning", schema_provider_scanning, AT(scanning) },
         { "sourceRepository", decode_repository, AT(source_repository) },
         { "requireSignature", decode_signature_rule, AT(signature_rule) },
         { "githubClientConfig", schema_mapping, .fields = github_client_fields },
@@ -395,6 +399,8 @@ static int entry_inherit(DepotEntry *entry, const DepotEntry *global) {
         entry->immutable = global->immutable;
         entry->signature_rule = global->signature_rule;
         entry->policy = global->policy;
+        if (scan_policy_inherit(&entry->scanning, &global->scanning) < 0)
+                return -ENOMEM;
         if (entry->kind == PACKAGE_PROVIDER &&
                 string_assign(&entry->provider_namespace, DEFAULT_PROVIDER_NAMESPACE) < 0)
                 return -ENOMEM;

@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "build-config.h"
 #include "config/policy-schema.h"
+#include "config/scan-schema.h"
 #include "config/schema.h"
 
 #define USER_AGENT_LENGTH_MAX 200
@@ -127,6 +128,7 @@ static const SchemaField settings_fields[] = {
         { "modules", schema_mapping, .fields = modules_fields },
         { "store", schema_mapping, .fields = store_fields },
         { "policy", schema_mapping, .fields = policy_fields },
+        { "scanning", schema_scanning, AT(scanning) },
         { "providerHostnames", decode_hostnames, AT(provider_hostnames), .check = hostname_is_valid,
                 .expected = "a host name in lower case, with :port if it has one" },
         { .name = "keys", .decode = decode_keys },
@@ -386,6 +388,7 @@ Settings *settings_free(Settings *settings) {
         free(settings->client_certificate);
         free(settings->client_key_credential);
         free(settings->store_directory);
+        scan_policy_clear(&settings->scanning);
         strings_free(settings->provider_hostnames);
         keys_clear(settings);
         free(settings);

@@ -20,6 +20,10 @@
  *                                                  parallel omitted: the number of processors
  *   modules: {maxEntries: 100000, maxUnpackedSize: 2G, maxRatio: 200}
  *   store: {directoryPath: /path}                  of the default file-system store
+ *   scanning: {modules: false, providers: false, blockOnCritical: true, blockOnHigh: false, ignoreUnfixed: false,
+ *              onScannerError: hold,               or allow
+ *              nonBlockingPaths: [PATTERN],        default: what is below examples, test and tests
+ *              waivers: [{id: CVE-…, package: hashicorp/aws, component: golang.org/x/crypto, until: 2026-12-31, reason: …}]}
  *   providerHostnames: [registry.terraform.io, registry.opentofu.org]   hostnames the network mirror answers for
  *   keys:
  *     - {namespace: hashicorp, fingerprint: <40 or 64 hex digits>, url: https://…}    or file: /path
@@ -43,6 +47,7 @@
 #include "config/registry-settings.h"
 #include "config/yaml.h"
 #include "model/policy.h"
+#include "model/scan-policy.h"
 
 typedef struct KeySetting {
         char *provider_namespace;
@@ -87,6 +92,7 @@ typedef struct Settings {
         bool trust_on_first_use, require_signature;
 
         VersionPolicy policy; /* of what no depot says otherwise */
+        ScanPolicy scanning;  /* the same */
 
         char digest[65]; /* SHA-256 of the file's text; "" for the defaults */
 } Settings;

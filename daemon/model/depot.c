@@ -120,6 +120,7 @@ void depot_entry_clear(DepotEntry *entry) {
         for (size_t i = 0; i < entry->n_versions; i++)
                 version_free(entry->versions[i]);
         free(entry->versions);
+        scan_policy_clear(&entry->scanning);
         storage_config_clear(&entry->storage);
         free(entry->system);
         free(entry->repo_owner);

@@ -6,6 +6,7 @@
 #include "model/constraint.h"
 #include "model/package.h"
 #include "model/policy.h"
+#include "model/scan-policy.h"
 
 typedef enum FileFormat {
         FILE_FORMAT_ZIP,
@@ -65,6 +66,7 @@ typedef struct DepotEntry {
         char *constraint_text;          /* as written; NULL if omitted */
         uint64_t version_history_limit; /* 0: none */
         VersionPolicy policy;           /* what neither it nor `global` says is for opendepot.yaml to say */
+        ScanPolicy scanning;            /* the same */
         StorageConfig storage;
         bool use_authenticated_client;
         bool listed;        /* wanted is what is in `versions`, nothing else */

@@ -23,7 +23,7 @@ MANUALS = sorted((TREE / "man").glob("*.[1-8]"))
 RANKS = [
     {"base"},
     {"model"},
-    {"config", "source", "plan", "fetch", "verify", "store", "publish", "worker"},
+    {"config", "source", "plan", "fetch", "verify", "store", "publish", "scan", "worker"},
     {"job"},
     {"manager"},
     {"varlink"},

@@ -585,10 +585,44 @@ static void test_policies(void) {
                 "6:36: 'minimumReleaseAge' must be a duration such as 30s, 15m or 1h, not '3 days'\n");
 }
 
+/* What an entry does not say of scanning is said by `global`; the waivers of both hold. */
+static void test_scanning(void) {
+        _cleanup_(config_freep) Config *config = NULL;
+        const DepotEntry *entries;
+
+        write_text("etc/conf.d/d.yaml",
+                HEAD "  global:\n"
+                     "    scanning: {blockOnHigh: true, modules: false, waivers: [{id: A, reason: r}]}\n"
+                     "  moduleConfigs:\n"
+                     "    - name: a\n"
+                     "      provider: aws\n"
+                     "      repoOwner: o\n"
+                     "      scanning: {blockOnHigh: false, waivers: [{id: B, reason: r}]}\n"
+                     "  providerConfigs:\n"
+                     "    - {name: p, scanning: {enabled: false}}\n");
+        config = load("etc", NULL);
+        check_config(config, "");
+        entries = config->depots[0]->entries;
+        check_int(entries[0].scanning.block_on_high, CHOICE_NO);
+        check_int(entries[0].scanning.modules, CHOICE_NO);
+        check_int(entries[0].scanning.n_waivers, 2);
+        check_string(entries[0].scanning.waivers[1].id, "B");
+        check_int(entries[1].scanning.block_on_high, CHOICE_YES);
+        check_int(entries[1].scanning.providers, CHOICE_NO);
+        check_int(entries[1].scanning.n_waivers, 1);
+
+        check_document(HEAD
+                "  providerConfigs:\n    - {name: p, scanning: {enabled: true, modules: false}}\n",
+                "6:37: 'enabled' cannot be true: this version of OpenDepot does not scan yet\n"
+                "6:43: unknown key 'modules'\n");
+}
+
 /* A document that says something else about versions is another one. */
 static void test_policy_digest(void) {
         static const char *const policies[] = { "", ", minimumReleaseAge: 0s", ", minimumReleaseAge: 1d",
-                ", prereleases: true", ", prereleases: false", ", withdrawn: keep", ", withdrawn: hide" };
+                ", prereleases: true", ", prereleases: false", ", withdrawn: keep", ", withdrawn: hide",
+                ", scanning: {blockOnHigh: true}", ", scanning: {waivers: [{id: a, reason: b}]}",
+                ", scanning: {waivers: [{id: a, component: b, reason: b}]}" };
         char digests[ELEMENTSOF(policies)][65];
 
         for (size_t i = 0; i < ELEMENTSOF(policies); i++) {
@@ -618,6 +652,7 @@ int main(void) {
         test_complete_document();
         test_digest();
         test_policies();
+        test_scanning();
         test_policy_digest();
         test_large_document();
         directory_remove();

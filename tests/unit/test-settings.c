@@ -80,6 +80,8 @@ static void test_settings(void) {
         check(defaults->allow_expired_keys && !defaults->allow_weak_hashes);
         check(!defaults->trust_on_first_use && defaults->require_signature);
         check(defaults->workers_parallel >= 1);
+        check(!scan_policy_wants(&defaults->scanning, PACKAGE_MODULE) &&
+                !scan_policy_wants(&defaults->scanning, PACKAGE_PROVIDER));
         check(!defaults->policy.has_minimum_release_age && !defaults->policy.prereleases &&
                 !defaults->policy.withdrawn);
 
@@ -115,7 +117,17 @@ static void test_settings(void) {
                 "allowWeakHashes: true\n"
                 "trustOnFirstUse: true\n"
                 "requireSignature: false\n"
-                "policy: {minimumReleaseAge: 1d12h, prereleases: false, withdrawn: hide}\n");
+                "policy: {minimumReleaseAge: 1d12h, prereleases: false, withdrawn: hide}\n"
+                "scanning:\n"
+                "  modules: false\n"
+                "  blockOnHigh: true\n"
+                "  ignoreUnfixed: false\n"
+                "  onScannerError: allow\n"
+                "  nonBlockingPaths: [\"examples/*\", \"docs/*\"]\n"
+                "  waivers:\n"
+                "    - {id: CVE-1, package: hashicorp/aws, until: \"2026-12-31\", reason: not reachable}\n"
+                "    - {id: CVE-2, component: stdlib, until: \"2026-12-31T12:00:00Z\", reason: x}\n"
+                "    - {id: CVE-3, reason: x}\n");
         config = load("set", NULL);
         check_config(config, "");
         s = config->settings;
@@ -151,6 +163,21 @@ static void test_settings(void) {
         check_int(s->policy.minimum_release_age_usec, USEC_PER_DAY + USEC_PER_DAY / 2);
         check_int(s->policy.prereleases, PRERELEASES_NEVER);
         check_int(s->policy.withdrawn, WITHDRAWN_HIDE);
+        check_int(s->scanning.modules, CHOICE_NO);
+        check_int(s->scanning.providers, CHOICE_UNSAID);
+        check_int(s->scanning.block_on_critical, CHOICE_UNSAID);
+        check_int(s->scanning.block_on_high, CHOICE_YES);
+        check_int(s->scanning.ignore_unfixed, CHOICE_NO);
+        check_int(s->scanning.on_scanner_error, SCANNER_ERROR_ALLOW);
+        check(s->scanning.has_paths);
+        check_string(s->scanning.non_blocking_paths[1], "docs/*");
+        check_int(s->scanning.n_waivers, 3);
+        check_string(s->scanning.waivers[0].package, "hashicorp/aws");
+        check_string(s->scanning.waivers[0].reason, "not reachable");
+        check_int(s->scanning.waivers[0].until_usec, 1798761600 * USEC_PER_SEC); /* 2027-01-01 */
+        check_string(s->scanning.waivers[1].component, "stdlib");
+        check_int(s->scanning.waivers[1].until_usec, (1798761600 - 43200) * USEC_PER_SEC);
+        check_int(s->scanning.waivers[2].until_usec, UINT64_MAX);
         config = config_free(config);
 
         write_text("set/opendepot.yaml", "keys: [{namespace: hashicorp, fingerprint: "
@@ -177,6 +204,20 @@ static void test_settings_problems(void) {
                 "set/opendepot.yaml:1:64: 'maxArtifactSize' must be between 1M and 1024G, not '1K'\n"
                 "set/opendepot.yaml:1:85: 'maxDocumentSize' must be a size such as 512K, 32M or 4G, not "
                 "'4T'\n");
+        check_settings("scanning: {modules: true, enabled: false, onScannerError: drop, blockOnHigh: 1}\n",
+                "set/opendepot.yaml:1:21: 'modules' cannot be true: this version of OpenDepot does not scan "
+                "yet\n"
+                "set/opendepot.yaml:1:27: unknown key 'enabled'\n"
+                "set/opendepot.yaml:1:59: 'onScannerError' must be 'hold' or 'allow', not 'drop'\n"
+                "set/opendepot.yaml:1:78: 'blockOnHigh' must be true or false, not a number\n");
+        check_settings("scanning: {waivers: [{id: CVE-1}, {id: \"a \", until: tomorrow, reason: \"\"}]}\n",
+                "set/opendepot.yaml:1:22: an element of 'waivers' lacks the key 'reason'\n"
+                "set/opendepot.yaml:1:40: 'id' must be one line of printable text without spaces around it, "
+                "of "
+                "up to 512 bytes, not 'a '\n"
+                "set/opendepot.yaml:1:53: 'until' must be a day such as 2026-12-31 or a time such as "
+                "2026-12-31T12:00:00Z, not 'tomorrow'\n"
+                "set/opendepot.yaml:1:71: 'reason' must not be empty\n");
         check_settings("policy: {minimumReleaseAge: 367d, prereleases: maybe, withdrawn: drop}\n",
                 "set/opendepot.yaml:1:29: 'minimumReleaseAge' must be between 0 and 366d, not '367d'\n"
                 "set/opendepot.yaml:1:48: 'prereleases' must be true or false, not text\n"

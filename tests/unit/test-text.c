@@ -120,8 +120,29 @@ static void test_buffer_overflow(void) {
         buffer_clear(&buffer);
 }
 
+static void check_line(const char *text, size_t max, const char *expected) {
+        _cleanup_free_ char *line = text_line(text, max);
+
+        check_string(line, expected);
+}
+
+static void test_line(void) {
+        check_line("", 10, "");
+        check_line(" \n", 10, "");
+        check_line("\ta \r\n b\v", 10, "a b");
+        check_line("a\x1b[1mb\xff", 10, "a?[1mb?");
+        check_line("0123456789", 10, "0123456789");
+        check_line("0123456789a", 10, "0123456\xe2\x80\xa6");
+        check_line("012345\xc3\xa4"
+                   "6789",
+                10, "012345\xe2\x80\xa6");
+        check_line("\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 6, "\xe2\x80\xa6");
+        check_line("0123", 2, "");
+}
+
 int main(void) {
         test_printable();
+        test_line();
         test_utf8();
         test_set();
         test_format();

@@ -53,7 +53,7 @@ static inline void test_skip(const char *reason) {
 static inline const char *test_fixtures(void) {
         const char *directory = getenv("OPENDEPOT_FIXTURES");
 
-        if (isempty(directory) || access(directory, R_OK) < 0)
+        if (!directory || !directory[0] || access(directory, R_OK) < 0)
                 test_skip("the recorded data (OPENDEPOT_FIXTURES) is not here");
         return directory;
 }
