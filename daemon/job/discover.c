@@ -19,6 +19,28 @@ int reconcile_make_plan(Reconcile *reconcile, bool assume_added, Plan **ret) {
                 ret);
 }
 
+/* Before the plan, which counts from then. */
+static int note_seen(Reconcile *reconcile) {
+        Package *package = reconcile->package;
+        bool first = !package->record;
+        int r = 0;
+
+        if (reconcile->mode != RECONCILE_SYNC)
+                return 0;
+        reconcile->seen_changed = TAKE_GENERIC(package->seen_moved, false);
+        if (!package_has_minimum_age(package, reconcile->context->settings))
+                return 0;
+        if (first)
+                r = record_new(package->kind, package->name, package->source_name, &package->record);
+        if (r >= 0)
+                r = record_note_seen(package->record, reconcile->releases, clock_realtime_usec());
+        /* One that the store does not have is none. */
+        if (first && r == 0)
+                package->record = record_free(package->record);
+        reconcile->seen_changed = reconcile->seen_changed || r > 0;
+        return r;
+}
+
 static bool version_is_known(const Reconcile *reconcile) {
         return release_list_find(reconcile->releases, reconcile->only) ||
                (reconcile->package->record && record_find(reconcile->package->record, reconcile->only));
@@ -70,7 +92,9 @@ static void on_listed(ListingResult *result, void *userdata) {
                 return;
         }
 
-        r = reconcile_make_plan(reconcile, true, &reconcile->plan);
+        r = note_seen(reconcile);
+        if (r >= 0)
+                r = reconcile_make_plan(reconcile, true, &reconcile->plan);
         if (r < 0) {
                 reconcile_fail_locally(reconcile, "cannot plan", r);
                 return;

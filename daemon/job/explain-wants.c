@@ -80,16 +80,28 @@ static bool explain_match(Explainer *explainer, size_t i) {
         return false;
 }
 
+static bool is_withdrawn(const Explainer *explainer) {
+        return explainer->release ? explainer->release->withdrawn
+                                  : explainer->known && explainer->known->withdrawn;
+}
+
 static void explain_age(Explainer *explainer, size_t i, const PlanStanding *standing) {
         const PackageWant *want = &explainer->input->package->wants[i];
         const char *origin = policy_origin(want->entry->policy.has_minimum_release_age);
-        char due[CLOCK_TEXT_SIZE];
+        char due[CLOCK_TEXT_SIZE], seen[CLOCK_TEXT_SIZE];
         Decision *decision;
 
-        /* What is listed is chosen, whatever its age. */
+        /* What is listed is chosen, and what is withdrawn is not fetched, whatever its age. */
         if (explainer->wants[i].policy.minimum_release_age_usec == 0 || explainer->known ||
-                want->entry->listed)
+                want->entry->listed || is_withdrawn(explainer))
                 return;
+        clock_format(standing->seen_usec, seen);
+        if (standing->seen_usec > 0)
+                explain_add_want(explainer, i, DECISION_POLICY, DECISION_NEUTRAL,
+                        "upstream does not say when it was released: its age counts from %s, when it was "
+                        "first "
+                        "seen",
+                        seen);
         if (standing->verdict != PLAN_YOUNG) {
                 explain_add_want(explainer, i, DECISION_POLICY, DECISION_FOR,
                         "it is older than minimumReleaseAge of %s%s%s", subject(want), want->depot->name,
@@ -97,14 +109,9 @@ static void explain_age(Explainer *explainer, size_t i, const PlanStanding *stan
                 return;
         }
         clock_format(standing->due_usec, due);
-        if (standing->due_usec > 0)
-                decision = explain_add_want(explainer, i, DECISION_POLICY, DECISION_AGAINST,
-                        "it is younger than minimumReleaseAge of %s%s%s, and old enough at %s",
-                        subject(want), want->depot->name, origin, due);
-        else
-                decision = explain_add_want(explainer, i, DECISION_POLICY, DECISION_AGAINST,
-                        "upstream does not say when it was released, and %s%s has a minimumReleaseAge%s",
-                        subject(want), want->depot->name, origin);
+        decision = explain_add_want(explainer, i, DECISION_POLICY, DECISION_AGAINST,
+                "it is younger than minimumReleaseAge of %s%s%s, and old enough at %s", subject(want),
+                want->depot->name, origin, due);
         if (decision)
                 decision->due_usec = standing->due_usec;
 }
@@ -142,11 +149,6 @@ static void explain_absence(Explainer *explainer, size_t i) {
         explain_add_want(explainer, i, DECISION_POLICY, DECISION_AGAINST,
                 "upstream has it for none of the platforms that %s%s asks for, but for %s", subject(want),
                 want->depot->name, isempty(platforms) ? "none" : platforms);
-}
-
-static bool is_withdrawn(const Explainer *explainer) {
-        return explainer->release ? explainer->release->withdrawn
-                                  : explainer->known && explainer->known->withdrawn;
 }
 
 static void explain_withdrawal(Explainer *explainer, size_t i) {

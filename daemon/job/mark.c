@@ -125,7 +125,7 @@ int reconcile_save_record(Reconcile *reconcile) {
 int reconcile_mark(Reconcile *reconcile) {
         _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
         Package *package = reconcile->package;
-        bool changed = false;
+        bool changed = TAKE_GENERIC(reconcile->seen_changed, false);
         int r = 0;
 
         for (size_t i = 0; package->record && i < reconcile->plan->n_items && r >= 0; i++) {

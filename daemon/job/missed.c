@@ -36,6 +36,14 @@ static bool misses_tried(const Search *search, const Package *package) {
         return false;
 }
 
+/* Else its age would count anew. */
+static bool misses_seen(const Search *search, const Record *record) {
+        for (size_t i = 0; record && i < record->n_seen; i++)
+                if (is_missed(search, record->seen[i].version))
+                        return true;
+        return false;
+}
+
 static bool is_known(const Package *package, const Version *version) {
         return package_find_status(package, version_string(version)) ||
                (package->record && record_find(package->record, version));
@@ -59,6 +67,8 @@ bool reconcile_misses_any(
 
         return misses_recorded(&search, package->record) || misses_tried(&search, package) ||
                misses_listed(&search, package) ||
+               (package_has_minimum_age(package, reconcile->context->settings) &&
+                       misses_seen(&search, package->record)) ||
                (reconcile->only && is_missed(&search, reconcile->only) &&
                        !is_known(package, reconcile->only));
 }

@@ -18,6 +18,17 @@ int package_make_wants(const Package *package, const Settings *settings, PlanWan
         return 0;
 }
 
+bool package_has_minimum_age(const Package *package, const Settings *settings) {
+        for (size_t i = 0; i < package->n_wants; i++) {
+                const DepotEntry *entry = package->wants[i].entry;
+
+                if (!entry->listed &&
+                        version_policy_join(entry->policy, settings->policy).minimum_release_age_usec > 0)
+                        return true;
+        }
+        return false;
+}
+
 int package_make_plan(
         const Package *package, const Settings *settings, const PlanInput *question, Plan **ret) {
         _cleanup_free_ PlanFailure *failures =

@@ -68,7 +68,8 @@ struct Package {
         Store *store;   /* borrowed; NULL with a problem */
         Record *record; /* NULL: none, or not loaded yet */
         char record_revision[STORE_REVISION_SIZE];
-        bool checked; /* the store was compared with the record since the daemon started */
+        bool seen_moved; /* the times of the record's `seen`, with the clock: the store has others */
+        bool checked;    /* the store was compared with the record since the daemon started */
 
         PackageState state;
         char *reason;
@@ -118,6 +119,8 @@ const char *package_latest(const Package *package);
 
 /* What each of the wants says, with what the host says; to be freed, borrows from both. Returns 0 or -ENOMEM. */
 int package_make_wants(const Package *package, const Settings *settings, PlanWant **ret);
+/* Whether the age of a version matters to any of the wants. */
+bool package_has_minimum_age(const Package *package, const Settings *settings);
 /* Of the question, the package answers kind, wants, record, failures and the time. */
 int package_make_plan(
         const Package *package, const Settings *settings, const PlanInput *question, Plan **ret);

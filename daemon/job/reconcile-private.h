@@ -32,6 +32,7 @@ struct Reconcile {
         unsigned n_stale, n_restarts;
         bool shared;         /* somebody else writes to the record, too */
         bool unsaved;        /* the record says how upstream differs, and the store has not got it yet */
+        bool seen_changed;   /* so do the times since when versions are seen */
         bool rereading;      /* the record, before what is ready is committed again */
         VersionYield *ready; /* waiting for the store */
         size_t n_ready;

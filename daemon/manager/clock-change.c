@@ -10,6 +10,17 @@
 /* What is less is not worth a word. */
 #define CHANGE_MIN_USEC ((int64_t) USEC_PER_SEC)
 
+/* Since when a version is seen, by the clock that was wrong: that is, since the daemon runs. */
+static void shift_seen(const Manager *manager, Package *package, int64_t by_usec) {
+        uint64_t running = clock_boottime_usec() - manager->started_boottime_usec + USEC_PER_SEC,
+                 until = clock_realtime_usec(), since;
+
+        clock_shift(&until, -by_usec);
+        since = until > running ? until - running : 0;
+        if (package->record && record_shift_seen(package->record, since, until, by_usec))
+                package->seen_moved = true;
+}
+
 void manager_shift_times(Manager *manager, int64_t by_usec) {
         for (size_t i = 0; i < manager->n_depots; i++)
                 clock_shift(&manager->depots[i]->next_poll_usec, by_usec);
@@ -17,8 +28,10 @@ void manager_shift_times(Manager *manager, int64_t by_usec) {
                 Package *package = manager->runners[i]->package;
 
                 clock_shift(&package->next_try_usec, by_usec);
+                shift_seen(manager, package, by_usec);
                 for (size_t j = 0; j < package->n_statuses; j++)
-                        /* Without a try it is when a release is old enough, which no clock of ours has said. */
+                        /* Without a try it is when a release is old enough, which no clock of ours has said, or what
+                         * follows from when it was first seen. */
                         if (package->statuses[j]->attempts > 0)
                                 clock_shift(&package->statuses[j]->next_try_usec, by_usec);
         }

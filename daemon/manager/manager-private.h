@@ -42,6 +42,7 @@ struct Manager {
         sd_event_source *why_wake;
         sd_event_source *clock_source; /* CLOCK_REALTIME is set */
         int64_t clock_offset_usec;     /* as it was when that was looked at last */
+        uint64_t started_boottime_usec;
 
         ManagerListener listener;
         void *listener_userdata;

@@ -215,6 +215,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
                 return -ENOMEM;
         manager->event = sd_event_ref(event);
         manager->started_usec = clock_realtime_usec();
+        manager->started_boottime_usec = clock_boottime_usec();
         manager->state_fd = -EBADF;
         for (char *const *directory = options->configuration_directories; *directory && r >= 0; directory++)
                 r = strings_append(&manager->configuration_directories, *directory);

@@ -112,6 +112,9 @@ void runner_schedule_retry(Runner *runner) {
                 if (version_state_is_tried_again(package->statuses[i]->state) &&
                         package->statuses[i]->next_try_usec > 0)
                         next = MIN_OF(next, package->statuses[i]->next_try_usec);
+        /* The store is to have them at once, and what they hold back is due at other times. */
+        if (package->seen_moved && package->next_try_usec == 0)
+                next = 0;
         runner->retry_timer = sd_event_source_disable_unref(runner->retry_timer);
         if (next == USEC_INFINITY)
                 return;
@@ -142,6 +145,20 @@ static void on_reconciled(Package *package, const ReconcileOutcome *outcome, voi
                         request_add_changes(runner->waiting[i], outcome);
 }
 
+static void fail_to_start(Runner *runner, const ReconcileOptions *options, int error) {
+        Package *package = runner->package;
+        ReconcileOutcome outcome = { .package_failed = true, .changed = true, .reason = strerror(-error) };
+
+        log_warning("%s: cannot be looked at: %s", package->name, outcome.reason);
+        if (options->mode != RECONCILE_PLAN) {
+                package->state = PACKAGE_FAILED;
+                (void) string_assign(&package->reason, outcome.reason);
+                package->attempts++;
+                package->next_try_usec = package_next_try(package->attempts, false, 0);
+        }
+        on_reconciled(package, &outcome, runner);
+}
+
 void runner_start(Runner *runner) {
         ReconcileOptions options = {};
         size_t n = 0;
@@ -166,11 +183,8 @@ void runner_start(Runner *runner) {
         r = reconcile_start(&runner->manager->context, runner->package, &options, on_reconciled, runner);
         runner->running = true;
         runner->manager->n_running++;
-        if (r < 0) {
-                log_warning("%s: cannot be looked at: %s", runner->package->name, strerror(-r));
-                on_reconciled(runner->package,
-                        &(ReconcileOutcome) { .package_failed = true, .reason = strerror(-r) }, runner);
-        }
+        if (r < 0)
+                fail_to_start(runner, &options, r);
 }
 
 void runner_interrupt(Runner *runner) {
@@ -198,6 +212,7 @@ void runner_replace_package(Runner *runner, Package *package) {
                 package->record = TAKE_PTR(old->record);
                 memcpy(package->record_revision, old->record_revision, sizeof(package->record_revision));
                 package->checked = old->checked;
+                package->seen_moved = old->seen_moved;
         }
         package->state = old->state == PACKAGE_FAILED && old->problem ? PACKAGE_UNKNOWN : old->state;
         package->reason = TAKE_PTR(old->reason);

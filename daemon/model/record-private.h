@@ -26,6 +26,12 @@ int record_pruned_format(json_object *object, const Record *record);
 void record_pruned_clear(Record *record);
 void record_forget_pruned(Record *record, const Version *version);
 
+/* record-seen.c: the member "seen" of the record. */
+int record_seen_parse(const Place *place, Record *record);
+int record_seen_format(json_object *object, const Record *record);
+void record_seen_clear(Record *record);
+void record_forget_seen(Record *record, const Version *version);
+
 /* record-upstream.c: the members "withdrawn", "drift" and "upstream" of a version. */
 int record_upstream_parse(const Place *place, RecordVersion *version);
 int record_upstream_format(json_object *object, const RecordVersion *version);

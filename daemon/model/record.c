@@ -12,7 +12,8 @@
 #define RECORD_VERSIONS_MAX 10000
 #define RECORD_TEXT_MAX 1024
 
-static char *const record_members[] = { "format", "kind", "package", "source", "versions", "pruned", NULL };
+static char *const record_members[] = { "format", "kind", "package", "source", "versions", "pruned", "seen",
+        NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
         "proofMissing", "quarantined", "scan", "artifacts", "withdrawn", "drift", "upstream", "protocols",
         NULL };
@@ -56,6 +57,7 @@ Record *record_free(Record *record) {
                 record_version_free(record->versions[i]);
         free(record->versions);
         record_pruned_clear(record);
+        record_seen_clear(record);
         free(record->package);
         free(record->source);
         json_unref(record->unknown);
@@ -118,6 +120,7 @@ int record_put(Record *record, RecordVersion *version) {
         int r;
 
         record_forget_pruned(record, version->version);
+        record_forget_seen(record, version->version);
         if (find_position(record, version->version, &position)) {
                 if (record->versions[position] != version)
                         record_version_free(record->versions[position]);
@@ -484,6 +487,8 @@ int record_parse(const char *data, size_t size, Record **ret, char **ret_error) 
         if (r >= 0)
                 r = record_pruned_parse(&place, record);
         if (r >= 0)
+                r = record_seen_parse(&place, record);
+        if (r >= 0)
                 r = keep_unknown(value, record_members, &record->unknown);
         if (r < 0)
                 return r;
@@ -603,6 +608,8 @@ static int format_record(json_object *object, const Record *record) {
                 r = format_version(versions, record->versions[i]);
         if (r >= 0)
                 r = record_pruned_format(object, record);
+        if (r >= 0)
+                r = record_seen_format(object, record);
         return r < 0 ? r : record_add_unknown(object, record->unknown, record_members);
 }
 

@@ -20,6 +20,10 @@
  *
  * What was pruned, the latest first: "pruned": [{"version": "5.79.0", "prunedAt": "…Z", "publishedAt": "…Z", "reason": "…"}].
  *
+ * Since when versions are listed that the record does not have and upstream tells no time of, newest version first, as long as
+ * somebody wants to know: "seen": [{"version": "5.81.0", "seenAt": "…Z", "commit": "…"}]. The commit is that of the tag, if upstream
+ * tells it.
+ *
  * Members that are not known (written by a newer version) are kept as they are when the record is written again. */
 #pragma once
 
@@ -34,6 +38,9 @@
 /* Where the artifacts of quarantined versions are: before the package's directory. */
 #define RECORD_QUARANTINE "held"
 #define RECORD_SIZE_MAX (64 * MIB)
+typedef struct Release Release;
+typedef struct ReleaseList ReleaseList;
+
 /* How many versions that are gone are remembered. */
 #define RECORD_PRUNED_MAX 256
 
@@ -128,6 +135,14 @@ typedef struct RecordPruned {
         json_object *unknown;
 } RecordPruned;
 
+/* A version that is not here. */
+typedef struct RecordSeen {
+        Version *version;
+        uint64_t seen_usec; /* in whole seconds */
+        char *commit;       /* may be NULL */
+        json_object *unknown;
+} RecordSeen;
+
 typedef struct Record {
         PackageKind kind;
         char *package;            /* as people name it */
@@ -136,6 +151,8 @@ typedef struct Record {
         size_t n_versions;
         RecordPruned *pruned; /* the latest first */
         size_t n_pruned;
+        RecordSeen *seen; /* newest version first */
+        size_t n_seen;
         json_object *unknown;
 } Record;
 
@@ -166,6 +183,15 @@ const RecordPruned *record_find_pruned(const Record *record, const Version *vers
 RecordDigests record_artifact_digests(const RecordArtifact *artifact);
 /* `h1` NULL: not known. Returns 0, or -EINVAL when one of them is none, then nothing has changed. */
 int record_artifact_set_digests(RecordArtifact *artifact, const char *sha256, const char *h1);
+/* Notes of what upstream lists and tells no time of, and the record does not have, that it is seen now, unless that is known; of
+ * another commit it is news. What is listed no more is forgotten. Returns 1 when the record has changed. */
+int record_note_seen(Record *record, const ReleaseList *releases, uint64_t now_usec);
+const RecordSeen *record_find_seen(const Record *record, const Version *version);
+/* Since when the release is listed, `now_usec` if that is news. `record` may be NULL. */
+uint64_t record_first_seen(const Record *record, const Release *release, uint64_t now_usec);
+/* Moves the times of what was seen between the two times. Returns whether there are any. */
+bool record_shift_seen(Record *record, uint64_t since_usec, uint64_t until_usec, int64_t by_usec);
+
 RecordArtifact *record_version_find_artifact(const RecordVersion *version, const char *platform);
 /* Adds or replaces; takes over the strings of *artifact (left empty) whatever happens. */
 int record_version_put_artifact(RecordVersion *version, RecordArtifact *artifact);

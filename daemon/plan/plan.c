@@ -72,7 +72,8 @@ typedef struct Verdict {
         const PlanWant
                 *age;      /* one that would want it if it were older: the first that it is old enough for */
         uint64_t due_usec; /* for that one */
-        bool hidden;       /* not to be seen, as upstream has withdrawn it */
+        uint64_t seen_usec; /* as in PlanStanding */
+        bool hidden;        /* not to be seen, as upstream has withdrawn it */
 } Verdict;
 
 static bool policy_lets_in(const PlanWant *want, const Version *version) {
@@ -99,10 +100,19 @@ static bool is_withdrawn(const Candidate *candidate) {
                                   : candidate->held && candidate->held->withdrawn;
 }
 
+/* Since when the candidate is listed, 0: upstream says when it was released. */
+static uint64_t first_seen(const PlanInput *input, const Candidate *candidate) {
+        const Release *release = candidate->release;
+
+        return release && !candidate->held && release->created_usec == 0
+                       ? record_first_seen(input->record, release, input->now_usec)
+                       : 0;
+}
+
 /* What is in the store already is as old as it has to be. */
 static bool is_young(
         const PlanInput *input, const PlanWant *want, const Candidate *candidate, uint64_t *ret_due) {
-        uint64_t age = want->policy.minimum_release_age_usec, created;
+        uint64_t age = want->policy.minimum_release_age_usec, since;
 
         *ret_due = 0;
         if (want->entry->listed || age == 0 || candidate->held || !candidate->release ||
@@ -110,10 +120,10 @@ static bool is_young(
                 return false;
         if (input->now && input->only && version_order(input->only, candidate->version) == 0)
                 return false;
-        created = candidate->release->created_usec;
-        if (created == 0)
-                return true;
-        if (__builtin_add_overflow(created, age, ret_due))
+        since = candidate->release->created_usec;
+        if (since == 0)
+                since = first_seen(input, candidate);
+        if (__builtin_add_overflow(since, age, ret_due))
                 *ret_due = UINT64_MAX;
         return *ret_due > input->now_usec;
 }
@@ -223,7 +233,7 @@ static int judge_want(
              available = possible && !young;
         const char *sole;
 
-        *ret = (PlanStanding) { .newer = rank->matching };
+        *ret = (PlanStanding) { .newer = rank->matching, .seen_usec = verdict->seen_usec };
         if (!want_matches(want, candidate->version)) {
                 ret->verdict = !entry->listed && version_is_prerelease(candidate->version) &&
                                                !policy_lets_in(want, candidate->version)
@@ -237,8 +247,7 @@ static int judge_want(
                 ret->due_usec = ret->verdict == PLAN_YOUNG ? due : 0;
                 if (!verdict->want && (is_withdrawn(candidate) || available || entry->listed))
                         verdict->want = want;
-                if (ret->verdict == PLAN_YOUNG &&
-                        (!verdict->age || verdict->due_usec == 0 || (due > 0 && due < verdict->due_usec))) {
+                if (ret->verdict == PLAN_YOUNG && (!verdict->age || due < verdict->due_usec)) {
                         verdict->age = want;
                         verdict->due_usec = due;
                 }
@@ -258,7 +267,9 @@ static int judge_want(
 
 static int judge(Planner *planner, const Candidate *candidate, Verdict *ret) {
         const PlanInput *input = planner->input;
-        Verdict verdict = { .removable = true, .hidden = is_to_hide(input, candidate) };
+        Verdict verdict = { .removable = true,
+                .hidden = is_to_hide(input, candidate),
+                .seen_usec = first_seen(input, candidate) };
         bool explain = input->explain && version_order(input->explain, candidate->version) == 0;
         int r = 0;
 
@@ -423,17 +434,19 @@ static void format_age(uint64_t usec, char *ret, size_t size) {
 
 static int plan_hold(Planner *planner, const Candidate *candidate, const Verdict *verdict) {
         PlanItem *item = add_item(planner, PLAN_HOLD, candidate, verdict);
-        char age[32], due[CLOCK_TEXT_SIZE];
+        char age[32], due[CLOCK_TEXT_SIZE], seen[CLOCK_TEXT_SIZE];
 
         if (!item)
                 return -ENOMEM;
         item->due_usec = verdict->due_usec;
         format_age(verdict->age->policy.minimum_release_age_usec, age, sizeof(age));
         clock_format(verdict->due_usec, due);
-        if (verdict->due_usec == 0)
+        clock_format(verdict->seen_usec, seen);
+        if (verdict->seen_usec > 0)
                 text_set(&item->reason,
-                        "upstream does not say when it was released, and depot %s has minimumReleaseAge %s",
-                        verdict->age->depot, age);
+                        "first seen %s, as upstream does not say when it was released: younger than "
+                        "minimumReleaseAge %s of depot %s; due %s",
+                        seen, age, verdict->age->depot, due);
         else
                 text_set(&item->reason, "younger than minimumReleaseAge %s of depot %s; due %s", age,
                         verdict->age->depot, due);

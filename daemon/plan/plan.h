@@ -60,7 +60,7 @@ typedef struct PlanItem {
         char *version;          /* normalised text */
         char **platforms; /* to fetch; NULL for modules, and when it is the proof of what is there that is missing */
         const DepotEntry *entry; /* of the first depot that wants it; NULL if none does */
-        uint64_t due_usec;       /* held: when it is old enough, realtime; 0: nobody knows */
+        uint64_t due_usec;       /* held: when it is old enough, realtime */
         char *reason;
 } PlanItem;
 
@@ -80,8 +80,10 @@ typedef enum PlanVerdict {
 
 typedef struct PlanStanding {
         PlanVerdict verdict;
-        uint64_t newer;    /* versions that take a place in its history before this one */
-        uint64_t due_usec; /* PLAN_YOUNG: when it is old enough, realtime; 0: nobody knows */
+        uint64_t newer; /* versions that take a place in its history before this one */
+        uint64_t
+                seen_usec; /* since when it is listed, as upstream does not say when it was released; 0: it does */
+        uint64_t due_usec; /* PLAN_YOUNG: when it is old enough, realtime */
 } PlanStanding;
 
 typedef struct Plan {

@@ -272,7 +272,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(PlanItem, SD_VARLINK_DEFINE_FIELD(package, 
         SD_VARLINK_DEFINE_FIELD_BY_TYPE(action, PlanAction, 0),
         SD_VARLINK_FIELD_COMMENT("The platforms to fetch; empty for modules"),
         SD_VARLINK_DEFINE_FIELD(platforms, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
-        SD_VARLINK_FIELD_COMMENT("Held: when it is old enough; absent: nobody knows"),
+        SD_VARLINK_FIELD_COMMENT("Held: when it is old enough"),
         SD_VARLINK_DEFINE_FIELD(due, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_FIELD(reason, SD_VARLINK_STRING, 0));
 

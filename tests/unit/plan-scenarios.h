@@ -16,7 +16,8 @@
  * for a proof that is lost, "~hidden" for what is hidden since it was withdrawn. */
 typedef struct Scenario {
         PackageKind kind;
-        const char *releases, *record;
+        const char *releases, *record, *seen; /* seen: releases that were listed already */
+        unsigned seen_day;
         struct {
                 const char *depot; /* NULL: the end */
                 const char *constraint;
@@ -170,7 +171,7 @@ static void check_invariants(const PlanInput *input, const Plan *plan) {
                         check(!item->entry && !input->only);
                 if (item->action == PLAN_HOLD)
                         check(item->release && !(input->record && record_find(input->record, version)) &&
-                                (item->due_usec == 0 || item->due_usec > input->now_usec));
+                                item->due_usec > input->now_usec);
                 else
                         check_int(item->due_usec, 0);
                 if (item->action == PLAN_HIDE || item->action == PLAN_RESTORE)
@@ -194,6 +195,7 @@ static void list_versions(DepotEntry *entry, const char *listed) {
 
 [[maybe_unused]] static void check_plan(const char *file, int line, const Scenario *scenario) {
         _cleanup_(release_list_freep) ReleaseList *releases = make_releases(strempty(scenario->releases));
+        _cleanup_(release_list_freep) ReleaseList *seen = make_releases(strempty(scenario->seen));
         _cleanup_(record_freep) Record *record =
                 scenario->record ? make_record(scenario->kind, scenario->record) : NULL;
         _cleanup_(version_freep) Version *only = NULL;
@@ -242,6 +244,8 @@ static void list_versions(DepotEntry *entry, const char *listed) {
                 input.only = only;
         }
 
+        if (scenario->seen)
+                check_int(record_note_seen(record, seen, scenario->seen_day * USEC_PER_DAY), 1);
         check_int(plan_make(&input, &plan), 0);
         format_plan(plan, &text);
         if (!streq(strempty(text.data), scenario->expected)) {

@@ -25,11 +25,9 @@ static void test_age(void) {
         /* One that is late for its place is not spoken of. */
         CHECK_PLAN(MODULE, .releases = "3.0.0@1 2.0.0@9", .day = 10, .wants = { { "d", NULL, 1, .age = 3 } },
                 .expected = "add 3.0.0: wanted by depot d\n");
-        /* What nobody knows the age of may be young; a clock that is behind does not make it old. */
-        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0@12", .day = 10, .wants = { { "d", .age = 3 } },
-                .expected = "hold 2.0.0: upstream does not say when it was released, and depot d has "
-                            "minimumReleaseAge 3d\n"
-                            "hold 1.0.0: younger than minimumReleaseAge 3d of depot d; due "
+        /* A clock that is behind does not make it old. */
+        CHECK_PLAN(MODULE, .releases = "1.0.0@12", .day = 10, .wants = { { "d", .age = 3 } },
+                .expected = "hold 1.0.0: younger than minimumReleaseAge 3d of depot d; due "
                             "1970-01-16T00:00:00Z\n");
         /* What is in the store already stays, and gets its other platforms. */
         CHECK_PLAN(MODULE, .releases = "1.0.0@9", .record = "1.0.0", .day = 10,
@@ -45,6 +43,42 @@ static void test_age(void) {
         /* Withdrawn is withdrawn. */
         CHECK_PLAN(MODULE, .releases = "1.0.0@9!", .day = 10, .wants = { { "d", .age = 3 } },
                 .expected = "withdraw 1.0.0: withdrawn upstream\n");
+}
+
+/* Where upstream does not tell, a version is as old as it is known. */
+static void test_first_seen(void) {
+#define FIRST_SEEN(day)                                                                                     \
+        "first seen 1970-01-" day "T00:00:00Z, as upstream does not say when it was released: "
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .day = 10, .wants = { { "d", .age = 3 } },
+                .expected = "hold 2.0.0: " FIRST_SEEN(
+                        "11") "younger than minimumReleaseAge 3d of depot d; due "
+                              "1970-01-14T00:00:00Z\n"
+                              "hold 1.0.0: " FIRST_SEEN(
+                                      "11") "younger than minimumReleaseAge 3d of depot d; due "
+                                            "1970-01-14T00:00:00Z\n");
+        CHECK_PLAN(MODULE, .releases = "3.0.0 2.0.0 1.0.0", .record = "1.0.0", .seen = "3.0.0 2.0.0",
+                .seen_day = 8, .day = 10, .wants = { { "d", .age = 3 }, { "e", "2.0.0", .age = 2 } },
+                .expected =
+                        "hold 3.0.0: " FIRST_SEEN("09") "younger than minimumReleaseAge 3d of depot d; due "
+                                                        "1970-01-12T00:00:00Z\n"
+                                                        "add 2.0.0: wanted by depot e (2.0.0)\n"
+                                                        "keep 1.0.0: published\n");
+        /* Once it is told, that counts; and a time that has not come yet is now. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0@1 1.0.0", .record = "", .seen = "2.0.0 1.0.0", .seen_day = 30,
+                .day = 10, .wants = { { "d", .age = 3 } },
+                .expected =
+                        "add 2.0.0: wanted by depot d\n"
+                        "hold 1.0.0: " FIRST_SEEN("11") "younger than minimumReleaseAge 3d of depot d; due "
+                                                        "1970-01-14T00:00:00Z\n");
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .day = 10, .now = true, .only = "2.0.0",
+                .wants = { { "d", .age = 3 } }, .expected = "add 2.0.0: wanted by depot d\n");
+        /* It takes no place in the history. */
+        CHECK_PLAN(MODULE, .releases = "2.0.0 1.0.0", .record = "1.0.0", .day = 10,
+                .wants = { { "d", NULL, 1, .age = 3 } },
+                .expected =
+                        "hold 2.0.0: " FIRST_SEEN("11") "younger than minimumReleaseAge 3d of depot d; due "
+                                                        "1970-01-14T00:00:00Z\n"
+                                                        "keep 1.0.0: published\n");
 }
 
 /* One version can be let in before its time, and only that. */
@@ -208,6 +242,7 @@ static void test_standings(void) {
 int main(void) {
         test_standings();
         test_age();
+        test_first_seen();
         test_now();
         test_age_union();
         test_prerelease_policy();

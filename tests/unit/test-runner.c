@@ -26,6 +26,27 @@ static void check_retry(sd_event *event, uint64_t package_next, uint64_t version
         runner_free(runner);
 }
 
+/* A package that cannot even be begun with says so, and is tried again. */
+static void test_cannot_start(sd_event *event) {
+        Manager manager = { .event = event, .context.event = event };
+        Package *package = calloc(1, sizeof(Package));
+        Store store = {};
+        Runner *runner;
+
+        check(package && string_assign(&package->name, "hashicorp/null") >= 0);
+        check(string_assign(&package->directory, "no/../key") >= 0);
+        package->store = &store;
+        package->state = PACKAGE_QUEUED;
+        check_int(runner_new(&manager, package, &runner), 0);
+        runner_start(runner);
+        check(!runner->running && manager.n_running == 0 && manager.changed);
+        check_int(package->state, PACKAGE_FAILED);
+        check_string(package->reason, strerror(EINVAL));
+        check_int(package->attempts, 1);
+        check(package->next_try_usec > clock_realtime_usec() && runner->retry_timer);
+        runner_free(runner);
+}
+
 int main(void) {
         uint64_t now = clock_realtime_usec(), later = now + 3600 * USEC_PER_SEC;
         sd_event *event = loop_new();
@@ -37,6 +58,7 @@ int main(void) {
         /* What a failed commit has left as it was is not tried over and over. */
         check_retry(event, later, now, false);
         check_retry(event, now, later, true);
+        test_cannot_start(event);
         sd_event_unref(event);
         return EXIT_SUCCESS;
 }

@@ -239,6 +239,31 @@ static void test_clock_set(void) {
         manager_free(manager);
 }
 
+/* Since when a version is seen moves with the clock that said it; what was seen by another clock before stays. */
+static void test_clock_set_and_first_seen(void) {
+        static const char listed[] = "[{\"tag\": \"2.0.0\"}, {\"tag\": \"1.0.0\"}]";
+        _cleanup_(json_unrefp) json_object *array = json_tokener_parse(listed);
+        _cleanup_(release_list_freep) ReleaseList *list = NULL;
+        Manager *manager = new_manager();
+        Package *package = find_package(manager, "hashicorp/aws");
+        uint64_t now = clock_realtime_usec() / USEC_PER_SEC * USEC_PER_SEC;
+
+        check_int(release_list_from_json(array, &list), 0);
+        check_int(record_new(PACKAGE_PROVIDER, "hashicorp/aws", NULL, &package->record), 0);
+        list->n_releases = 1;
+        check_int(record_note_seen(package->record, list, now + HOUR), 1);
+        list->n_releases = 2;
+        check_int(record_note_seen(package->record, list, now + HOUR), 1);
+        package->record->seen[1].seen_usec = now - HOUR;
+        manager->clock_offset_usec += HOUR;
+        manager_check_clock(manager);
+        check(package->seen_moved);
+        check(package->record->seen[0].seen_usec >= now - USEC_PER_SEC &&
+                package->record->seen[0].seen_usec <= clock_realtime_usec());
+        check_int(package->record->seen[1].seen_usec, now - HOUR);
+        manager_free(manager);
+}
+
 /* Whatever is not right is as if it were not there; the rest holds. */
 static void test_damaged(void) {
         static const char *const texts[] = {
@@ -346,6 +371,7 @@ int main(void) {
         test_changed();
         test_far_future();
         test_clock_set();
+        test_clock_set_and_first_seen();
         test_damaged();
         test_interrupted_poll();
 
