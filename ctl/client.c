@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 #include <systemd/sd-varlink.h>
 
+#include "base/list.h"
 #include "base/text.h"
 #include "ctl/fields.h"
 
@@ -255,6 +256,78 @@ ExitStatus client_call_all(Client *client, const ClientCall *calls, size_t n_cal
 ExitStatus client_call(
         Client *client, const char *method, sd_json_variant *parameters, sd_json_variant **ret) {
         return client_call_all(client, &(ClientCall) { method, parameters, ret }, 1);
+}
+
+typedef struct Slices {
+        Client *client;
+        const char *member;
+        sd_json_variant **elements;
+        size_t n_elements;
+        bool ended;
+        ExitStatus status;
+} Slices;
+
+static void slices_clear(Slices *slices) {
+        for (size_t i = 0; i < slices->n_elements; i++)
+                sd_json_variant_unref(slices->elements[i]);
+        free(slices->elements);
+}
+
+static int on_slice(sd_varlink *link, sd_json_variant *parameters, const char *error,
+        sd_varlink_reply_flags_t flags, void *userdata) {
+        Slices *slices = userdata;
+        sd_json_variant *element;
+
+        slices->ended = error || !(flags & SD_VARLINK_REPLY_CONTINUES);
+        if (error) {
+                slices->status = report_error(slices->client, error, parameters);
+                return 0;
+        }
+        FIELD_FOREACH(element, field_at(parameters, slices->member)) {
+                int r = LIST_APPEND(slices->elements, slices->n_elements, element);
+
+                if (r < 0)
+                        return r;
+                sd_json_variant_ref(element);
+        }
+        return 0;
+}
+
+static int collect(Slices *slices, const char *name, sd_json_variant *parameters) {
+        sd_varlink *link = slices->client->link;
+        int r;
+
+        (void) sd_varlink_set_userdata(link, slices);
+        r = sd_varlink_bind_reply(link, on_slice);
+        if (r >= 0)
+                r = sd_varlink_observe(link, name, parameters);
+        while (r >= 0 && !slices->ended) {
+                r = sd_varlink_process(link);
+                if (r == 0)
+                        r = sd_varlink_wait(link, UINT64_MAX);
+        }
+        (void) sd_varlink_bind_reply(link, NULL);
+        return r;
+}
+
+ExitStatus client_collect(Client *client, const char *method, sd_json_variant *parameters,
+        const char *member, sd_json_variant **ret) {
+        _cleanup_(slices_clear) Slices slices = { .client = client, .member = member };
+        _cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+        _cleanup_free_ char *name = text_format(INTERFACE "%s", method);
+        int r;
+
+        if (!name)
+                return report_errno(-ENOMEM, method);
+        r = collect(&slices, name, parameters);
+        if (slices.status != CTL_OK)
+                return slices.status;
+        if (r < 0)
+                return report_transport(client, r);
+        r = sd_json_variant_new_array(&array, slices.elements, slices.n_elements);
+        if (r >= 0)
+                r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_VARIANT(member, array));
+        return r < 0 ? report_errno(r, method) : CTL_OK;
 }
 
 typedef struct Follower {

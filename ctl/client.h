@@ -43,6 +43,11 @@ ExitStatus client_call_all(Client *client, const ClientCall *calls, size_t n_cal
 ExitStatus client_call(
         Client *client, const char *method, sd_json_variant *parameters, sd_json_variant **ret);
 
+/* Calls a method that answers in slices; *ret is what one answer would have been: the elements of their arrays `member`, in
+ * an object's one array of this name. */
+ExitStatus client_collect(Client *client, const char *method, sd_json_variant *parameters,
+        const char *member, sd_json_variant **ret);
+
 /* What follows a stream of events. */
 typedef struct ClientStream {
         void (*event)(sd_json_variant *event, void *userdata);

@@ -54,7 +54,7 @@ static ExitStatus collect_versions(Client *client, sd_json_variant *packages, sd
                 r = parameters_new(&parameters, "package", name, NULL);
                 if (r < 0)
                         return report_errno(r, "cannot list the versions");
-                status = client_call(client, "ListVersions", parameters, &reply);
+                status = client_collect(client, "ListVersions", parameters, "versions", &reply);
                 if (status != CTL_OK)
                         return status;
                 FIELD_FOREACH(version, field_at(reply, "versions")) {

@@ -245,7 +245,7 @@ ExitStatus verb_show(const Invocation *invocation) {
                 if (r < 0)
                         return report_errno(r, "cannot ask the daemon");
         }
-        status = client_call(client, "ListVersions", parameters, &versions);
+        status = client_collect(client, "ListVersions", parameters, "versions", &versions);
         if (status != CTL_OK)
                 return status;
         if (version && sd_json_variant_elements(field_at(versions, "versions")) == 0) {

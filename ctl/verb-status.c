@@ -220,7 +220,7 @@ static ExitStatus add_versions(Client *client, const Style *style, const char *p
         r = parameters_new(&parameters, "package", package, NULL);
         if (r < 0)
                 return report_errno(r, "cannot ask the daemon");
-        status = client_call(client, "ListVersions", parameters, &reply);
+        status = client_collect(client, "ListVersions", parameters, "versions", &reply);
         if (status != CTL_OK)
                 return status;
         FIELD_FOREACH(version, field_at(reply, "versions")) {

@@ -95,6 +95,12 @@ RecordVersion *record_find(const Record *record, const Version *version) {
         return find_position(record, version, &position) ? record->versions[position] : NULL;
 }
 
+size_t record_n_from(const Record *record, const Version *version) {
+        size_t position;
+
+        return find_position(record, version, &position) ? position + 1 : position;
+}
+
 /* The texts that it has in common with its neighbour are kept once. */
 static void share_texts(const Record *record, size_t position) {
         RecordVersion *version = record->versions[position];

@@ -171,6 +171,8 @@ int record_parse(const char *data, size_t size, Record **ret, char **ret_error);
 char *record_format(const Record *record);
 
 RecordVersion *record_find(const Record *record, const Version *version);
+/* How many versions are not older. */
+size_t record_n_from(const Record *record, const Version *version);
 /* Puts the version in (replacing one with the same text, which is freed), keeping the order; takes it over on success. It is no
  * longer remembered as pruned. */
 int record_put(Record *record, RecordVersion *version);

@@ -335,70 +335,120 @@ static int describe_version(const Package *package, const char *text, const Reco
         return r < 0 ? r : append(array, element);
 }
 
+/* A version that the record does not have. */
 typedef struct Transient {
         Version *version;
         const VersionStatus *status;
 } Transient;
 
-static int compare_transients(const void *a, const void *b) {
-        return version_order(((const Transient *) b)->version, ((const Transient *) a)->version);
+static int compare_transient(const void *key, const void *element) {
+        return version_order(((const Transient *) element)->version, key);
 }
 
-/* The statuses of versions that the record does not have, newest first. */
-static int collect_transients(const Package *package, Transient **ret, size_t *ret_n) {
-        Transient *transients = NULL;
+/* Newest first; of too many, the oldest goes. */
+static void insert_transient(Transient *transients, size_t *n, size_t max, Transient transient) {
+        size_t position;
+
+        (void) list_find_position(
+                transients, *n, sizeof(Transient), transient.version, compare_transient, &position);
+        if (position == max) {
+                version_free(transient.version);
+                return;
+        }
+        if (*n == max)
+                version_free(transients[--*n].version);
+        memmove(transients + position + 1, transients + position, (*n - position) * sizeof(Transient));
+        transients[position] = transient;
+        ++*n;
+}
+
+static void transients_free(Transient *transients, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                version_free(transients[i].version);
+        free(transients);
+}
+
+/* The newest of those that are older than `after` (NULL: of all), at most `max`. */
+static int collect_transients(
+        const Package *package, const Version *after, size_t max, Transient **ret, size_t *ret_n) {
+        Transient *transients =
+                calloc(MAX_OF(MIN_OF(max, package->n_statuses), (size_t) 1), sizeof(Transient));
         size_t n = 0;
-        int r = 0;
 
-        for (size_t i = 0; i < package->n_statuses && r >= 0; i++) {
+        if (!transients)
+                return -ENOMEM;
+        /* As text, most of them are sorted nearly as they are to be. */
+        for (size_t i = package->n_statuses; i-- > 0;) {
                 Transient transient = { .status = package->statuses[i] };
+                int r = version_parse(package->statuses[i]->version, &transient.version);
 
-                r = version_parse(package->statuses[i]->version, &transient.version);
-                if (r < 0)
-                        break;
-                if (package->record && record_find(package->record, transient.version))
+                if (r < 0) {
+                        transients_free(transients, n);
+                        return r;
+                }
+                if ((after && version_order(transient.version, after) >= 0) ||
+                        (package->record && record_find(package->record, transient.version)))
                         version_free(transient.version);
                 else
-                        r = LIST_APPEND(transients, n, transient);
+                        insert_transient(transients, &n, max, transient);
         }
-        if (n > 0)
-                qsort(transients, n, sizeof(Transient), compare_transients);
         *ret = transients;
         *ret_n = n;
-        return r;
+        return 0;
 }
 
-int describe_versions(const Package *package, const char *version, sd_json_variant **array) {
-        size_t n_transients = 0, n_recorded = package->record ? package->record->n_versions : 0, i = 0,
-               j = 0;
-        Transient *transients = NULL;
-        int r;
+static int describe_merged(const Package *package, const Transient *transients, size_t n_transients,
+        Version **after, size_t *room, sd_json_variant **array) {
+        const Record *record = package->record;
+        size_t i = record && *after ? record_n_from(record, *after) : 0, j = 0;
+        const char *text = NULL;
+        int r = 0;
 
-        r = collect_transients(package, &transients, &n_transients);
-        while (r >= 0 && (i < n_recorded || j < n_transients)) {
-                const RecordVersion *recorded = i < n_recorded ? package->record->versions[i] : NULL;
-                const Transient *transient = j < n_transients ? &transients[j] : NULL;
+        while (r >= 0 && *room > 0 && ((record && i < record->n_versions) || j < n_transients)) {
+                const RecordVersion *recorded =
+                        record && i < record->n_versions ? record->versions[i] : NULL;
                 const VersionStatus *status;
-                const char *text;
 
-                if (transient && (!recorded || version_order(recorded->version, transient->version) < 0)) {
-                        text = version_string(transient->version);
-                        status = transient->status;
+                if (j < n_transients &&
+                        (!recorded || version_order(recorded->version, transients[j].version) < 0)) {
+                        text = version_string(transients[j].version);
+                        status = transients[j++].status;
                         recorded = NULL;
-                        j++;
-                } else if (recorded) {
+                } else {
                         text = version_string(recorded->version);
                         status = package_find_status(package, text);
                         i++;
-                } else
-                        break;
-                if (!version || streq(version, text))
-                        r = describe_version(package, text, recorded, status, array);
+                }
+                r = describe_version(package, text, recorded, status, array);
+                *room -= MIN_OF(*room, 1 + (recorded ? (size_t) recorded->n_artifacts : 0));
         }
-        for (size_t k = 0; k < n_transients; k++)
-                version_free(transients[k].version);
-        free(transients);
+        if (r >= 0 && text) {
+                *after = version_free(*after);
+                r = version_parse(text, after);
+        }
+        return r < 0 ? r : (record && i < record->n_versions) || j < n_transients;
+}
+
+int describe_versions(const Package *package, Version **after, size_t *room, sd_json_variant **array) {
+        Transient *transients;
+        size_t n;
+        int r;
+
+        /* One more than there is room for, so that it is seen that there are more. */
+        r = collect_transients(package, *after, *room + 1, &transients, &n);
+        if (r < 0)
+                return r;
+        r = describe_merged(package, transients, n, after, room, array);
+        transients_free(transients, n);
         return r;
+}
+
+int describe_one_version(const Package *package, const Version *version, sd_json_variant **array) {
+        const RecordVersion *recorded = package->record ? record_find(package->record, version) : NULL;
+        const char *text = version_string(version);
+        const VersionStatus *status = package_find_status(package, text);
+
+        return recorded || status ? describe_version(package, text, recorded, status, array) : 0;
 }
 
 /* Explanations */

@@ -338,8 +338,15 @@ static SD_VARLINK_DEFINE_METHOD(ListPackages,
         SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(packages, Package, SD_VARLINK_ARRAY));
 
-static SD_VARLINK_DEFINE_METHOD(ListVersions, SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, 0),
+static SD_VARLINK_DEFINE_METHOD_FULL(ListVersions, SD_VARLINK_SUPPORTS_MORE,
+        SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, 0),
+        SD_VARLINK_FIELD_COMMENT("Only this version"),
         SD_VARLINK_DEFINE_INPUT(version, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT(
+                "With 'more': as many replies as it takes, each with the versions that follow those of the "
+                "reply before it, as they are then: one that is gone by then is left out. Without 'more': "
+                "all; where there are more than about 2000 versions and artifacts, the error is "
+                "org.varlink.service.ExpectedMore"),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(versions, Version, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_METHOD(Why, SD_VARLINK_DEFINE_INPUT(package, SD_VARLINK_STRING, 0),

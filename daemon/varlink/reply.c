@@ -24,3 +24,14 @@ int reply_array(sd_varlink *link, const char *name, sd_json_variant *array, int 
                 r = sd_json_variant_new_array(&array, NULL, 0);
         return reply_value(link, name, array, r);
 }
+
+int reply_no_such_package(sd_varlink *link, const char *package) {
+        return sd_varlink_errorbo(
+                link, "io.defdev.opendepot.NoSuchPackage", SD_JSON_BUILD_PAIR_STRING("package", package));
+}
+
+int reply_no_such_version(sd_varlink *link, const char *package, const char *version) {
+        return sd_varlink_errorbo(link, "io.defdev.opendepot.NoSuchVersion",
+                SD_JSON_BUILD_PAIR_STRING("package", package),
+                SD_JSON_BUILD_PAIR_STRING("version", version));
+}

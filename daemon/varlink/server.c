@@ -12,6 +12,7 @@
 #include "varlink/peers.h"
 #include "varlink/reply.h"
 #include "varlink/service.h"
+#include "varlink/versions.h"
 #include "varlink/why.h"
 
 #define SUBSCRIPTIONS_MAX 64U
@@ -42,6 +43,7 @@ struct VarlinkServer {
         unsigned n_subscriptions;
         Peers readers;
         WhyCalls whys;
+        VersionsCalls versions;
 };
 
 static Subscription *subscription_free(Subscription *subscription) {
@@ -143,6 +145,7 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
 
         peers_remove(&server->readers, link);
         why_calls_forget(&server->whys, link);
+        versions_calls_forget(&server->versions, link);
         for (Subscription *subscription = server->subscriptions, *next; subscription; subscription = next) {
                 next = subscription->next;
                 if (subscription->link == link)
@@ -190,17 +193,6 @@ static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userda
 static int no_such_depot(sd_varlink *link, const char *depot) {
         return sd_varlink_errorbo(
                 link, "io.defdev.opendepot.NoSuchDepot", SD_JSON_BUILD_PAIR_STRING("depot", depot));
-}
-
-static int no_such_package(sd_varlink *link, const char *package) {
-        return sd_varlink_errorbo(
-                link, "io.defdev.opendepot.NoSuchPackage", SD_JSON_BUILD_PAIR_STRING("package", package));
-}
-
-static int no_such_version(sd_varlink *link, const char *package, const char *version) {
-        return sd_varlink_errorbo(link, "io.defdev.opendepot.NoSuchVersion",
-                SD_JSON_BUILD_PAIR_STRING("package", package),
-                SD_JSON_BUILD_PAIR_STRING("version", version));
 }
 
 /* What the methods take; each has its own selection of these. */
@@ -278,45 +270,15 @@ static int on_list_packages(
                 r = reply_append(&array, element, r);
         }
         if (r >= 0 && p.package && !array)
-                return no_such_package(link, p.package);
+                return reply_no_such_package(link, p.package);
         return reply_array(link, "packages", array, r);
 }
 
 static int on_list_versions(
         sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
-        static const sd_json_dispatch_field fields[] = {
-                FIELD_STRING(package, SD_JSON_MANDATORY),
-                FIELD_STRING(version, SD_JSON_NULLABLE),
-                {},
-        };
-        _cleanup_(version_freep) Version *version = NULL;
-        const VarlinkServer *server = userdata;
-        sd_json_variant *array = NULL;
-        bool found = false;
-        Parameters p = {};
-        const char *text;
-        int r;
+        VarlinkServer *server = userdata;
 
-        r = sd_varlink_dispatch(link, parameters, fields, &p);
-        if (r != 0)
-                return r;
-        /* However it is written, as Sync has it; what is no version is none of the package either. */
-        if (p.version && version_parse(p.version, &version) == -ENOMEM)
-                return -ENOMEM;
-        text = version ? version_string(version) : p.version;
-        for (size_t i = 0; i < manager_n_packages(server->manager) && r >= 0; i++) {
-                const Package *package = manager_package(server->manager, i);
-
-                if (!streq(p.package, package->name))
-                        continue;
-                found = true;
-                r = describe_versions(package, text, &array);
-        }
-        if (r >= 0 && !found)
-                return no_such_package(link, p.package);
-        if (r >= 0 && p.version && !array)
-                return no_such_version(link, p.package, p.version);
-        return reply_array(link, "versions", array, r);
+        return versions_on_call(&server->versions, link, parameters, flags & SD_VARLINK_METHOD_MORE);
 }
 
 /* Changing */
@@ -331,7 +293,7 @@ static void on_request_done(Request *request, const RequestOutcome *outcome, voi
         subscription->request = NULL;
         subscription_free(subscription);
         if (outcome->no_such_version && version)
-                (void) no_such_version(link, strempty(package), version);
+                (void) reply_no_such_version(link, strempty(package), version);
         else if (describe_outcome(outcome, &event) >= 0)
                 send_event(link, event, true);
         sd_json_variant_unref(event);
@@ -400,7 +362,7 @@ static int start_request(
         r = more ? start_streaming(server, link, options, p)
                  : manager_request(server->manager, options, p->depot, p->package, NULL, NULL, NULL);
         if (r == -ENOENT)
-                return no_such_package(link, strempty(p->package));
+                return reply_no_such_package(link, strempty(p->package));
         if (r < 0 || more)
                 return r;
         r = describe_event("accepted", &event);
@@ -571,6 +533,9 @@ int varlink_server_new(sd_event *event, Manager *manager, const char *directory,
         /* Left by a daemon that was killed. */
         (void) unlink(address);
 
+        r = versions_calls_start(&server->versions, event, manager);
+        if (r < 0)
+                return r;
         r = sd_varlink_server_new(
                 &server->server, SD_VARLINK_SERVER_INHERIT_USERDATA | SD_VARLINK_SERVER_ACCOUNT_UID);
         if (r < 0)
@@ -601,6 +566,7 @@ VarlinkServer *varlink_server_free(VarlinkServer *server) {
                 return NULL;
         manager_set_listener(server->manager, NULL, NULL);
         why_calls_forget(&server->whys, NULL);
+        versions_calls_stop(&server->versions);
         while (server->subscriptions)
                 subscription_free(server->subscriptions);
         if (server->server)

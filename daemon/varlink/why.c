@@ -33,11 +33,6 @@ void why_calls_forget(WhyCalls *calls, const sd_varlink *link) {
         }
 }
 
-static int no_such_package(sd_varlink *link, const char *package) {
-        return sd_varlink_errorbo(
-                link, "io.defdev.opendepot.NoSuchPackage", SD_JSON_BUILD_PAIR_STRING("package", package));
-}
-
 static void on_answered(int r, Explanation *const *explanations, size_t n, void *userdata) {
         WhyCall *call = userdata;
         sd_varlink *link = sd_varlink_ref(call->link);
@@ -53,7 +48,7 @@ static void on_answered(int r, Explanation *const *explanations, size_t n, void 
                 r = reply_append(&array, element, r);
         }
         if (r >= 0 && n == 0)
-                r = no_such_package(link, package);
+                r = reply_no_such_package(link, package);
         else
                 r = reply_array(link, "explanations", array, r);
         if (r < 0)
@@ -108,5 +103,5 @@ int why_on_call(sd_varlink *link, sd_json_variant *parameters, Manager *manager,
         r = why_start(manager, p.package, version, on_answered, call, &call->why);
         if (r < 0)
                 call_free(call);
-        return r == -ENOENT ? no_such_package(link, p.package) : r;
+        return r == -ENOENT ? reply_no_such_package(link, p.package) : r;
 }

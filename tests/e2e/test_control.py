@@ -74,6 +74,8 @@ def test_every_method_by_varlinkctl(running):
     versions = call("ListVersions", f'{{"package": "{ONE}", "version": "1.1.0"}}')[0]["versions"]
     assert [version["version"] for version in versions] == ["1.1.0"]
     assert call("ListVersions", f'{{"package": "{ONE}", "version": "v1.1"}}')[0]["versions"] == versions
+    slices = call("ListVersions", f'{{"package": "{ONE}"}}', "--more")
+    assert [version["version"] for one in slices for version in one["versions"]] == ["1.1.0", "1.0.0"]
     assert call("Reload") == [{"problems": []}]
     assert [reply["event"]["type"] for reply in call("Sync")] == ["accepted"]
     assert [e["event"]["type"] for e in call("Plan", f'{{"package": "{ONE}"}}', "--more")] == ["plan", "done"]
@@ -89,7 +91,7 @@ def test_introspection_is_the_manual(running):
     symbols = [i for i, line in enumerate(lines) if line.split(" ")[0] in ("method", "type", "error")]
     assert len(symbols) > 20 and "method Subscribe" in text and "error TooManySubscribers" in text
     assert [lines[i] for i in symbols if not lines[i - 1].startswith("# ")] == []
-    for method in ("Plan", "Sync", "Subscribe"):
+    for method in ("ListVersions", "Plan", "Sync", "Subscribe"):
         assert "more" in text[: text.index(f"method {method}(")].rpartition("\n\n")[2]
 
 

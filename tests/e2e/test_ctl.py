@@ -533,6 +533,24 @@ def test_list_versions(peer):
     assert answer == {"versions": VERSIONS["hashicorp/aws"] + VERSIONS["hashicorp/null"]}
 
 
+def test_versions_come_in_slices(peer):
+    aws = VERSIONS["hashicorp/aws"]
+    peer.answers["ListPackages"] = {"packages": [PACKAGES[0]]}
+    # The last one is empty where the listing has come to its end just before.
+    peer.answers["ListVersions"] = [{"versions": aws[:2]}, {}, {"versions": aws[2:]}, {"versions": []}]
+    for arguments in (["list", "--versions"], ["show", "hashicorp/aws"]):
+        result = ctl(peer, "--json=short", *arguments)
+        assert (result.returncode, json.loads(result.stdout)["versions"]) == (OK, aws)
+    assert {request.get("more") for request in peer.requests if "ListVersions" in request["method"]} == {True}
+    assert [number in ctl(peer, "status").stdout for number in ("5.80.0", "5.79.0", "5.78.0")] == [False, True, True]
+
+    # What is cut short is not shown as if it were the whole.
+    for end, status in ((None, UNREACHABLE), (Error(INTERFACE + "NoSuchPackage", package="hashicorp/aws"), NOT_FOUND)):
+        peer.answers["ListVersions"] = [{"versions": aws[:2]}, end]
+        result = ctl(peer, "show", "hashicorp/aws")
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (status, "", 1)
+
+
 def test_show_package(peer):
     result = ctl(peer, "show", "hashicorp/aws")
     assert result.returncode == OK
