@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #define TEMPORARY_PREFIX ".tmp-"
+#define TREE_DEPTH_MAX 64
 
 static int open_component(int dirfd, const char *name, bool create) {
         int fd;
@@ -109,6 +110,39 @@ int fs_read_file(int dirfd, const char *name, size_t max, char **ret_data, size_
         if (fd < 0)
                 return negative_errno();
         return fs_read_fd(fd, max, ret_data, ret_size);
+}
+
+static int remove_below(int dirfd, const char *name, unsigned depth) {
+        int fd, r = 0;
+        DIR *directory;
+        const struct dirent *entry;
+
+        if (unlinkat(dirfd, name, 0) >= 0)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return negative_errno();
+        if (depth == 0)
+                return -ELOOP;
+        fd = open_component(dirfd, name, false);
+        if (fd < 0)
+                return fd;
+        directory = fdopendir(fd);
+        if (!directory) {
+                r = negative_errno();
+                close_fd(fd);
+                return r;
+        }
+        while (r >= 0 && (entry = readdir(directory)))
+                if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
+                        r = remove_below(fd, entry->d_name, depth - 1);
+        (void) closedir(directory);
+        if (r >= 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
+                r = negative_errno();
+        return r;
+}
+
+int fs_remove_tree(int dirfd, const char *name) {
+        return remove_below(dirfd, name, TREE_DEPTH_MAX);
 }
 
 int fs_write_all(int fd, const void *data, size_t size) {

@@ -30,6 +30,10 @@ int fs_write_file_durably_through(
 /* Removes the temporary files that an interruption has left; nobody may be writing to the directory. */
 int fs_remove_temporaries(int dirfd);
 
+/* Removes the file or the directory `name` (one component) with everything below it. Returns 0, -ENOENT, -ELOOP when
+ * directories are nested too deeply, or a negative errno. Blocks on the disk. */
+int fs_remove_tree(int dirfd, const char *name);
+
 /* Writes everything or fails. */
 int fs_write_all(int fd, const void *data, size_t size);
 

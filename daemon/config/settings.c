@@ -15,6 +15,8 @@
 #define WORKERS_MAX 256
 #define NO_PROXY_MAX 256
 #define NO_PROXY_LENGTH_MAX 255
+#define REPOSITORIES_MAX 8
+#define REPOSITORY_LENGTH_MAX 255
 #define CREDENTIAL_EXPECTED "the name of a credential: letters, digits, '-', '_', '.' and '+'"
 
 static int decode_keys(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
@@ -22,6 +24,8 @@ static int decode_hostnames(const SchemaField *field, const YamlNode *node, void
 static int decode_network(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
 static int decode_proxy(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
 static int decode_no_proxy(const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
+static int decode_repositories(
+        const SchemaField *field, const YamlNode *node, void *value, Problems *problems);
 
 static bool user_agent_is_valid(const char *text) {
         if (isempty(text) || strnlen(text, USER_AGENT_LENGTH_MAX + 1) > USER_AGENT_LENGTH_MAX)
@@ -41,6 +45,16 @@ static bool no_proxy_is_valid(const char *text) {
         return length > 0 && length <= NO_PROXY_LENGTH_MAX &&
                text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/")] ==
                        '\0';
+}
+
+/* host[:port]/path[:tag|@digest] (OCI distribution specification, "Pulling manifests"); the rest is the registry's to judge. */
+static bool repository_is_valid(const char *text) {
+        size_t length = strnlen(text, REPOSITORY_LENGTH_MAX + 1);
+
+        return length <= REPOSITORY_LENGTH_MAX && (isalnum((unsigned char) text[0]) || text[0] == '[') &&
+               strchr(text, '/') &&
+               text[strspn(text,
+                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/@[]")] == '\0';
 }
 
 static bool fingerprint_is_valid(const char *text) {
@@ -115,6 +129,20 @@ static const SchemaField store_fields[] = {
         {},
 };
 
+static const SchemaField database_fields[] = {
+        { "repositories", decode_repositories, AT(database_repositories), .check = repository_is_valid,
+                .expected = "an OCI reference such as registry.example/trivy-db:2" },
+        { "maxAge", schema_duration, AT(database_age_max_usec), .min = 60 * USEC_PER_MINUTE,
+                .max = 3650 * USEC_PER_DAY },
+        {},
+};
+
+static const SchemaField scanner_fields[] = {
+        { "path", schema_path, AT(scanner) },
+        { "database", schema_mapping, .fields = database_fields },
+        {},
+};
+
 static const SchemaField policy_fields[] = {
         SCHEMA_POLICY_FIELDS(offsetof(Settings, policy)),
         {},
@@ -129,6 +157,7 @@ static const SchemaField settings_fields[] = {
         { "store", schema_mapping, .fields = store_fields },
         { "policy", schema_mapping, .fields = policy_fields },
         { "scanning", schema_scanning, AT(scanning) },
+        { "scanner", schema_mapping, .fields = scanner_fields },
         { "providerHostnames", decode_hostnames, AT(provider_hostnames), .check = hostname_is_valid,
                 .expected = "a host name in lower case, with :port if it has one" },
         { .name = "keys", .decode = decode_keys },
@@ -177,6 +206,14 @@ static int decode_no_proxy(const SchemaField *field, const YamlNode *node, void 
         if (node->type == YAML_LIST && node->n_items > NO_PROXY_MAX)
                 return problems_add(problems, node->line, node->column, "'%s' has more than %d elements",
                         field->name, NO_PROXY_MAX);
+        return schema_text_list(field, node, value, problems);
+}
+
+static int decode_repositories(
+        const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
+        if (node->type == YAML_LIST && node->n_items > REPOSITORIES_MAX)
+                return problems_add(problems, node->line, node->column, "'%s' has more than %d elements",
+                        field->name, REPOSITORIES_MAX);
         return schema_text_list(field, node, value, problems);
 }
 
@@ -343,12 +380,14 @@ int settings_new(Settings **ret) {
                 .module_entries_max = 100000,
                 .module_unpacked_size_max = 2 * GIB,
                 .module_ratio_max = 200,
+                .database_age_max_usec = 3 * USEC_PER_DAY,
                 .allow_expired_keys = true,
                 .require_signature = true,
         };
         if (github_settings_init(&settings->github) < 0 || registry_settings_init(&settings->registry) < 0 ||
                 string_assign(&settings->hashicorp_api_url, "https://api.releases.hashicorp.com") < 0 ||
                 string_assign(&settings->hashicorp_releases_url, "https://releases.hashicorp.com") < 0 ||
+                string_assign(&settings->scanner, "/usr/bin/trivy") < 0 ||
                 string_assign(&settings->user_agent, "OpenDepot/" OPENDEPOT_VERSION) < 0 ||
                 strings_append(&settings->provider_hostnames, "registry.terraform.io") < 0 ||
                 strings_append(&settings->provider_hostnames, "registry.opentofu.org") < 0 ||
@@ -390,6 +429,8 @@ Settings *settings_free(Settings *settings) {
         free(settings->store_directory);
         scan_policy_clear(&settings->scanning);
         strings_free(settings->provider_hostnames);
+        free(settings->scanner);
+        strings_free(settings->database_repositories);
         keys_clear(settings);
         free(settings);
         return NULL;

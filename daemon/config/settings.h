@@ -33,6 +33,7 @@
  *   requireSignature: true                         no provider without a good signature
  *   allowExpiredKeys: true                         a signature made while its key was valid stays good; a signature by
  *                                                  a key that has expired since is accepted, as terraform does
+ *   scanner: {path: /usr/bin/trivy, database: {repositories: [ghcr.io/aquasecurity/trivy-db:2], maxAge: 72h}}
  *   allowWeakHashes: false                         MD5, SHA-1, RIPEMD-160 in signatures
  *
  * Keys given for the namespace hashicorp replace its default; those of other namespaces stand beside it.
@@ -90,6 +91,10 @@ typedef struct Settings {
         size_t n_keys;
         bool allow_expired_keys, allow_weak_hashes;
         bool trust_on_first_use, require_signature;
+
+        char *scanner;                /* the scanner, an absolute path */
+        char **database_repositories; /* OCI references of its vulnerability database; NULL: its own */
+        uint64_t database_age_max_usec;
 
         VersionPolicy policy; /* of what no depot says otherwise */
         ScanPolicy scanning;  /* the same */

@@ -7,12 +7,14 @@ which they run; each leaves the service running and the store in order.
 import json
 import os
 import pathlib
+import pwd
 import re
 import sys
 import time
 import traceback
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / name) for name in (".", "e2e")]
+from oci import Registry  # noqa: E402
 from setting import TREE, run, settings, wait_for  # noqa: E402
 from simulator.client import Simulator  # noqa: E402
 from simulator.world import App, Installation, Module, Release, World  # noqa: E402
@@ -25,7 +27,15 @@ UPSTREAM = Simulator(pathlib.Path("/srv/simulator"), arguments=["--demo"])
 WATCHDOG_SECONDS = 3
 PERMISSION_DENIED = 5  # exit status of opendepotctl
 
+TRIVY = pathlib.Path("/usr/bin/trivy")
+FIXTURES = pathlib.Path("/opendepot-fixtures")
+DATABASE = pathlib.Path("/var/lib/opendepot-trivy")
+
 TESTS = []
+
+
+class Skipped(Exception):
+    """What the check needs is not here."""
 
 
 def test(function):
@@ -467,6 +477,29 @@ def a_credential_is_read_by_the_running_unit():
 
 
 @test
+def the_database_is_fetched_by_a_user_of_its_own():
+    if not TRIVY.exists() or not FIXTURES.exists():
+        raise Skipped("trivy, or the recorded data, is not here (tests/peers)")
+    before = (CONFIGURATION / "opendepot.yaml").read_text()
+    with Registry() as registry:
+        registry.publish(FIXTURES / "trivy/db/2026-11-01/db")
+        scanner = {"scanner": {"database": {"repositories": [registry.repository]}}}
+        # JSON is YAML, of one document.
+        (CONFIGURATION / "opendepot.yaml").write_text(json.dumps(json.loads(before) | scanner))
+        systemctl("start", "opendepot-trivy-db.service")
+    assert os.readlink(DATABASE / "current") == "2026-11-01T00:00:00Z"
+    files = [path for path in DATABASE.rglob("*") if not path.is_symlink()]
+    assert {pwd.getpwuid(path.stat().st_uid).pw_name for path in files} == {"opendepot-trivy"}
+    run("runuser", "-u", "opendepot", "--", "cat", DATABASE / "current/db/trivy.db")
+    denied = run("runuser", "-u", "opendepot", "--", "touch", DATABASE / "current/db/other", check=False)
+    assert denied.returncode != 0
+    systemctl("start", "opendepot-trivy-db.timer")
+    assert systemctl("is-active", "opendepot-trivy-db.timer") == "active"
+    systemctl("stop", "opendepot-trivy-db.timer")
+    (CONFIGURATION / "opendepot.yaml").write_text(before)
+
+
+@test
 def nothing_was_denied_or_leaked():
     """The confinement is no narrower than the daemon: no denied system call, no crash, in the whole run."""
     crashes = run("journalctl", "--quiet", "--grep=SIGSYS|SIGSEGV|core dumped|AddressSanitizer", check=False).stdout
@@ -487,6 +520,8 @@ def main():
             try:
                 function()
                 print(f"ok {name}", file=result)
+            except Skipped as reason:
+                print(f"skip {name}: {reason}", file=result)
             except Exception:  # pylint: disable=broad-exception-caught
                 print(f"not ok {name}", file=result)
                 log = run("journalctl", "--quiet", f"--after-cursor={since}", "--output=cat", check=False).stdout

@@ -23,7 +23,7 @@ MANUALS = sorted((TREE / "man").glob("*.[1-8]"))
 RANKS = [
     {"base"},
     {"model"},
-    {"config", "source", "plan", "fetch", "verify", "store", "publish", "scan", "worker"},
+    {"config", "source", "plan", "fetch", "verify", "store", "publish", "scan", "worker", "database"},
     {"job"},
     {"manager"},
     {"varlink"},

@@ -15,7 +15,7 @@ def installed(tmp_path, request):
     path = request.param
     text = path.read_text().replace("@libexecdir@", str(tmp_path / "lib"))
     (tmp_path / "lib").mkdir()
-    for program in ("opendepotd",):
+    for program in ("opendepotd", "opendepot-trivy-db"):
         (tmp_path / "lib" / program).symlink_to("/bin/true")
     lines = [line for line in text.splitlines() if not line.startswith("Documentation=")]
     unit = tmp_path / path.stem

@@ -213,6 +213,46 @@ static void test_write_all(void) {
         (void) close(fds[1]);
 }
 
+/* A tree goes whole, links in it as links; what they lead to stays. */
+static void test_remove_tree(void) {
+        int fd;
+
+        fd = fs_open_directory(scratch_fd, "tree/a/b", true);
+        check(fd >= 0);
+        for (unsigned i = 0; i < 200; i++) {
+                _cleanup_free_ char *name = text_format("file-%u", i);
+
+                scratch_write(fd, name, "x");
+        }
+        close_fd(fd);
+        fd = fs_open_directory(scratch_fd, "kept", true);
+        scratch_write(fd, "file", "kept");
+        check(symlinkat("../../kept", scratch_fd, "tree/a/link") >= 0);
+
+        check_int(fs_remove_tree(scratch_fd, "tree"), 0);
+        check(faccessat(scratch_fd, "tree", F_OK, 0) < 0 && errno == ENOENT);
+        check_content(fd, "file", "kept");
+        close_fd(fd);
+
+        check_int(fs_remove_tree(scratch_fd, "tree"), -ENOENT);
+        check(symlinkat("kept", scratch_fd, "link-to-kept") >= 0);
+        check_int(fs_remove_tree(scratch_fd, "link-to-kept"), 0);
+        check(faccessat(scratch_fd, "kept/file", F_OK, 0) >= 0);
+
+        _cleanup_(buffer_clear) Buffer path = {};
+
+        for (unsigned i = 0; i < 70; i++)
+                check_int(buffer_append_format(&path, "%sd", i > 0 ? "/" : ""), 0);
+        fd = fs_open_directory(scratch_fd, path.data, true);
+        check(fd >= 0);
+        close_fd(fd);
+        check_int(fs_remove_tree(scratch_fd, "d"), -ELOOP);
+        fd = fs_open_directory(scratch_fd, "d/d/d/d/d/d/d/d", false);
+        check_int(fs_remove_tree(fd, "d"), 0);
+        close_fd(fd);
+        check_int(fs_remove_tree(scratch_fd, "d"), 0);
+}
+
 int main(void) {
         (void) signal(SIGPIPE, SIG_IGN);
         (void) signal(SIGXFSZ, SIG_IGN);
@@ -226,6 +266,7 @@ int main(void) {
         test_open_parent();
         test_memory_file();
         test_write_all();
+        test_remove_tree();
         scratch_fd = close_fd(scratch_fd);
         return EXIT_SUCCESS;
 }
