@@ -113,8 +113,17 @@ static int read_vulnerability(const Place *place, Finding *finding) {
         return r < 0 ? r : 1;
 }
 
+/* The name without the directory that everything lies in; the directory itself is ".". */
+static const char *without_directory(const ScanReport *report, const char *name) {
+        const char *rest = report->directory ? startswith(name, report->directory) : NULL;
+
+        if (rest && rest[0] == '/' && rest[1])
+                return rest + 1;
+        return rest && rest[0] == '\0' ? "." : name;
+}
+
 /* Where else the cause is: the resource, and the calls of modules that lead to it. */
-static int read_occurrences(const Place *cause, const Findings *findings, Finding *finding) {
+static int read_occurrences(const Place *cause, const ScanReport *report, Finding *finding) {
         Place array, element, location;
         int r;
 
@@ -134,14 +143,15 @@ static int read_occurrences(const Place *cause, const Findings *findings, Findin
                         r = get_line_number(&location, "StartLine", &line);
                 if (r < 0)
                         return r;
-                if (r > 0 && ignore_marks_cover(findings, file, line, finding->id))
+                if (r > 0 && ignore_marks_cover(
+                                     &report->findings, without_directory(report, file), line, finding->id))
                         finding->marked = true;
         }
         return 0;
 }
 
 /* Returns 0 if it is none: something that passed. */
-static int read_misconfiguration(const Place *place, const Findings *findings, Finding *finding) {
+static int read_misconfiguration(const Place *place, const ScanReport *report, Finding *finding) {
         const char *status = "FAIL";
         Place cause;
         int r;
@@ -161,7 +171,7 @@ static int read_misconfiguration(const Place *place, const Findings *findings, F
         if ((r = get_line(&cause, "Resource", FINDING_TEXT_MAX, &finding->resource)) < 0 ||
                 (r = get_line_number(&cause, "StartLine", &finding->start_line)) < 0 ||
                 (r = get_line_number(&cause, "EndLine", &finding->end_line)) < 0 ||
-                (r = read_occurrences(&cause, findings, finding)) < 0)
+                (r = read_occurrences(&cause, report, finding)) < 0)
                 return r;
         return 1;
 }
@@ -190,7 +200,7 @@ static int read_finding(const Reading *reading, json_object *value, bool vulnera
                 reading->ret_error);
         if (r >= 0)
                 r = vulnerability ? read_vulnerability(&place, &finding)
-                                  : read_misconfiguration(&place, &reading->report->findings, &finding);
+                                  : read_misconfiguration(&place, reading->report, &finding);
         if (r > 0)
                 r = add_finding(reading, &finding);
         finding_clear(&finding);
@@ -304,10 +314,16 @@ static int read_checks(Reading *reading) {
 static int end_target(Reading *reading, size_t first_finding) {
         Findings *findings = &reading->report->findings;
         ScanTarget *target = &reading->target;
+        _cleanup_free_ char *name = NULL;
         int r = 0;
 
         if (isempty(target->name))
                 return refuse(reading, -EBADMSG, "a result has no target");
+        name = strdup(without_directory(reading->report, target->name));
+        if (!name)
+                return -ENOMEM;
+        free(target->name);
+        target->name = TAKE_PTR(name);
         for (size_t i = first_finding; r >= 0 && i < findings->n_findings; i++) {
                 Finding *finding = &findings->findings[i];
 

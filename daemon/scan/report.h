@@ -24,7 +24,8 @@ typedef struct ScanReport {
         uint64_t created_usec; /* 0: it does not tell */
         ScanTarget *targets;
         size_t n_targets;
-        Findings findings; /* in the order of the report; `origin` is not set */
+        Findings findings;     /* in the order of the report; `origin` is not set */
+        const char *directory; /* all targets lie in it, and are named without it; borrowed, may be NULL */
 } ScanReport;
 
 void scan_report_clear(ScanReport *report);

@@ -12,12 +12,14 @@
 #include "worker/protocol.h"
 #include "worker/repack.h"
 #include "worker/sandbox.h"
+#include "worker/scan.h"
 #include "worker/signature.h"
 #include "worker/unpack.h"
 #include "worker/ziphash.h"
 
-/* No job needs more memory of its own than this: everything large is streamed. */
+/* No job needs more memory of its own than this: everything large is streamed. The scanner is another matter. */
 #define DATA_SIZE_MAX (1 * GIB)
+#define SCANNER_DATA_SIZE_MAX (8 * GIB)
 
 #if defined(__SANITIZE_ADDRESS__)
 /* The check for leaks traces the process from a thread of its own, which the sandbox does not allow. The tests of each kind of
@@ -47,9 +49,6 @@ static void prepare_process(void) {
         (void) umask(0077);
         priority_background();
         set_limit(RLIMIT_CORE, 0);
-#if !defined(__SANITIZE_ADDRESS__)
-        set_limit(RLIMIT_DATA, DATA_SIZE_MAX);
-#endif
 }
 
 /* Programs and what the dynamic loader needs of them. */
@@ -62,25 +61,54 @@ static const SandboxPlace program_places[] = {
         { "/dev/null", SANDBOX_WRITE },
 };
 
+#define PLACES_MAX (ELEMENTSOF(program_places) + 3)
+
+/* What stays open for the kind of job. Returns how many places. */
+static size_t choose_places(const WorkerRequest *request, SandboxPlace places[static PLACES_MAX]) {
+        size_t n = ELEMENTSOF(program_places);
+
+        for (size_t i = 0; i < n; i++)
+                places[i] = program_places[i];
+        switch (request->kind) {
+        case WORKER_SIGNATURE:
+                break;
+        case WORKER_SCAN:
+        case WORKER_SCANNER:
+                places[n++] = (SandboxPlace) { .fd = request->scanner_fd, .access = SANDBOX_EXECUTE };
+                places[n++] = (SandboxPlace) { .fd = request->directory_fd, .access = SANDBOX_WRITE };
+                if (request->database_fd >= 0)
+                        places[n++] = (SandboxPlace) { .fd = request->database_fd, .access = SANDBOX_READ };
+                break;
+        default:
+                return 0;
+        }
+        return n;
+}
+
 /* The job is known, its data is not read yet: from here on the process needs nothing but the descriptors it has (and gpgv,
  * for signatures). */
 static int confine_process(const WorkerDescription *description, unsigned *ret_layers) {
         uint64_t write_max = description->limits.artifact_size_max;
-        bool may_execute = description->request.kind == WORKER_SIGNATURE;
+        SandboxPlace places[PLACES_MAX];
+        size_t n_places = choose_places(&description->request, places);
 
         /* First of all: what follows counts there. */
         if (description->request.cgroup_fd >= 0 && write(description->request.cgroup_fd, "0", 1) < 0)
                 return negative_errno();
-        if (description->request.kind == WORKER_REPACK) {
+        if (description->request.kind == WORKER_REPACK || description->request.kind == WORKER_SCAN) {
                 int r = unpack_prepare();
 
                 if (r < 0)
                         return r;
                 write_max = MAX_OF(write_max, description->limits.unpacked_size_max);
         }
+        if (description->request.kind == WORKER_SCAN)
+                write_max = MAX_OF(write_max, description->request.scan.report_size_max);
         set_limit(RLIMIT_FSIZE, write_max);
-        return sandbox_enter(
-                program_places, may_execute ? ELEMENTSOF(program_places) : 0, may_execute, ret_layers);
+#if !defined(__SANITIZE_ADDRESS__)
+        set_limit(RLIMIT_DATA, description->request.scanner_fd >= 0 ? SCANNER_DATA_SIZE_MAX : DATA_SIZE_MAX);
+#endif
+        return sandbox_enter(places, n_places, n_places > 0, ret_layers);
 }
 
 /* A daemon that died before prepare_process() left its end of the socket closed. */
@@ -103,6 +131,12 @@ static void run_job(const WorkerDescription *description, unsigned layers, Worke
                 break;
         case WORKER_KEYS:
                 r = openpgp_run(description, report);
+                break;
+        case WORKER_SCAN:
+                r = scan_run(description, layers, report);
+                break;
+        case WORKER_SCANNER:
+                r = scan_probe_run(description, layers, report);
                 break;
         case WORKER_PROBE:
                 report->layers = layers;

@@ -55,7 +55,8 @@ static int add_place(int ruleset, const SandboxPlace *place, uint64_t known) {
                 [SANDBOX_WRITE] = ACCESS_WRITE,
         };
         struct landlock_path_beneath_attr rule = { .allowed_access = access[place->access] & known };
-        _cleanup_close_ int fd = open(place->path, O_PATH | O_CLOEXEC);
+        _cleanup_close_ int fd =
+                place->path ? open(place->path, O_PATH | O_CLOEXEC) : fcntl(place->fd, F_DUPFD_CLOEXEC, 0);
         struct stat st;
 
         if (fd < 0)

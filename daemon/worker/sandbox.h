@@ -14,8 +14,9 @@ typedef enum SandboxAccess {
 
 /* One place that stays open: a directory with everything below it, or one file. What does not exist is left out. */
 typedef struct SandboxPlace {
-        const char *path;
+        const char *path; /* NULL: `fd` is open there */
         SandboxAccess access;
+        int fd;
 } SandboxPlace;
 
 /* For the rest of the process's life, and for what it starts. Without `may_execute` it starts nothing. A layer that the

@@ -21,6 +21,7 @@
 
 typedef struct Unpack {
         int scratch_fd;
+        bool whole; /* there is no top directory */
         const WorkerLimits *limits;
         uint64_t packed_size; /* of the archive */
         uint64_t size;        /* of the content so far = the end of the scratch file */
@@ -94,6 +95,10 @@ static int strip_top(
         if (error)
                 return refuse_entry(unpack, original, error);
 
+        if (unpack->whole) {
+                *ret_path = name;
+                return 0;
+        }
         top_length = strcspn(name, "/");
         if (!unpack->top) {
                 unpack->top = strndup(name, top_length);
@@ -488,9 +493,11 @@ int unpack_prepare(void) {
         return setlocale(LC_CTYPE, "C.UTF-8") ? 0 : -EOPNOTSUPP;
 }
 
-int unpack(int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *ret, char **ret_error) {
-        _cleanup_(unpack_done)
-                Unpack unpack = { .scratch_fd = scratch_fd, .limits = limits, .error = ret_error };
+static int unpack_archive(int input_fd, int scratch_fd, bool whole, const WorkerLimits *limits,
+        Unpacked *ret, char **ret_error) {
+        _cleanup_(unpack_done) Unpack unpack = {
+                .scratch_fd = scratch_fd, .whole = whole, .limits = limits, .error = ret_error
+        };
         uint8_t magic[2] = {};
         uint64_t size = 0;
         struct stat st;
@@ -527,4 +534,13 @@ int unpack(int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *r
         unpack.tree = (Tree) {};
         memcpy(ret->commit, unpack.commit, sizeof(ret->commit));
         return 0;
+}
+
+int unpack(int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *ret, char **ret_error) {
+        return unpack_archive(input_fd, scratch_fd, false, limits, ret, ret_error);
+}
+
+int unpack_module(
+        int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *ret, char **ret_error) {
+        return unpack_archive(input_fd, scratch_fd, true, limits, ret, ret_error);
 }

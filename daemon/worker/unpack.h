@@ -22,3 +22,5 @@ int unpack_prepare(void);
  * devices, fifos, sockets, and what goes beyond the limits. Modes are reduced to executable or not. Returns 0, -EBADMSG with the
  * reason in *ret_error, or a negative errno (with a message if it concerns the scratch file). */
 int unpack(int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *ret, char **ret_error);
+/* The same for an archive that was repacked here: it has no top directory. */
+int unpack_module(int input_fd, int scratch_fd, const WorkerLimits *limits, Unpacked *ret, char **ret_error);

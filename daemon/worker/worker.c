@@ -428,10 +428,13 @@ static void job_start(WorkerJob *job) {
         }
         TAKE_FD(theirs);
 
-        WorkerRequest kept = { .kind = job->request.kind, .hash_file = job->request.hash_file };
+        WorkerRequest kept = { .kind = job->request.kind,
+                .hash_file = job->request.hash_file,
+                .scan.subject = job->request.scan.subject };
         worker_request_close(&job->request);
         job->request = WORKER_REQUEST_INIT(kept.kind);
         job->request.hash_file = kept.hash_file;
+        job->request.scan = kept.scan;
 }
 
 /* One report or one start per turn, so that a burst of small jobs does not hold up the loop. Nothing of the pool is

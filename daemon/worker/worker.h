@@ -9,6 +9,8 @@
 
 #include "base/util.h"
 #include "model/depot.h"
+#include "model/finding.h"
+#include "scan/scanner.h"
 #include "worker/cgroup.h"
 
 #define WORKER_REPORT_SIZE_MAX (64 * KIB)
@@ -24,6 +26,8 @@ typedef enum WorkerKind {
         WORKER_SIGNATURE, /* detached OpenPGP signature by gpgv */
         WORKER_KEYS,      /* which keys a key file holds */
         WORKER_PROBE,     /* nothing is read: how well a worker can be locked in here */
+        WORKER_SCAN,      /* what the scanner finds in an artifact */
+        WORKER_SCANNER,   /* which scanner there is */
         _WORKER_KIND_MAX,
 } WorkerKind;
 
@@ -48,6 +52,14 @@ typedef enum SignatureVerdict {
 } SignatureVerdict;
 
 const char *signature_verdict_to_string(SignatureVerdict verdict);
+
+/* What a scan is told. */
+typedef struct WorkerScan {
+        ScanSubject subject;
+        char scanner[SCANNER_VERSION_SIZE]; /* as WORKER_SCANNER has told */
+        unsigned scanner_flags;
+        uint64_t report_size_max;
+} WorkerScan;
 
 /* Descriptors are taken over by worker_pool_submit(), whatever it returns. Unused ones are -EBADF. */
 typedef struct WorkerRequest {
@@ -74,12 +86,22 @@ typedef struct WorkerRequest {
                 fingerprints; /* pinned primary fingerprints, upper case; borrowed during the call; none: no signature
                                     * can be good, the verdict says who made it */
         bool allow_expired_keys, allow_weak_hashes;
+
+        /* scan: the artifact is `input_fd`, a provider's zip, a go.mod, or a module as it was repacked; `output_fd`, `raw_fd` and
+         * `sbom_fd` are empty files, opened read-write and fsynced by the worker: findings document, the scanner's own report,
+         * CycloneDX document (-EBADF: none is wanted). scanner: only the scanner and the directory */
+        int scanner_fd;  /* the program */
+        int database_fd; /* the scanner's cache directory with the database; not for modules */
+        int directory_fd; /* an empty directory, for the worker alone, whose content is the caller's to remove */
+        int raw_fd, sbom_fd;
+        WorkerScan scan;
 } WorkerRequest;
 
 #define WORKER_REQUEST_INIT(k)                                                                              \
         (WorkerRequest) {                                                                                   \
                 .kind = (k), .cgroup_fd = -EBADF, .input_fd = -EBADF, .output_fd = -EBADF,                  \
-                .scratch_fd = -EBADF, .readme_fd = -EBADF, .signature_fd = -EBADF,                          \
+                .scratch_fd = -EBADF, .readme_fd = -EBADF, .signature_fd = -EBADF, .scanner_fd = -EBADF,    \
+                .database_fd = -EBADF, .directory_fd = -EBADF, .raw_fd = -EBADF, .sbom_fd = -EBADF,         \
         }
 
 /* A primary key in a key file. Nothing of it is verified: gpgv does that. */
@@ -113,6 +135,11 @@ typedef struct WorkerReport {
 
         WorkerKey keys[WORKER_KEYS_MAX];
         size_t n_keys;
+
+        ScanSummary scan; /* scan */
+
+        char scanner[SCANNER_VERSION_SIZE]; /* scanner */
+        unsigned scanner_flags;
 
         unsigned layers; /* probe: what the kernel has of the sandbox, SANDBOX_BIT() of each */
 } WorkerReport;

@@ -210,7 +210,7 @@ static inline void tar_add(Buffer *tar, const char *name, char type, unsigned mo
         (void) snprintf((char *) header + 100, 8, "%07o", mode);
         (void) snprintf((char *) header + 108, 8, "%07o", 1000U);
         (void) snprintf((char *) header + 116, 8, "%07o", 1000U);
-        (void) snprintf((char *) header + 124, 12, "%011llo", (unsigned long long) size);
+        (void) snprintf((char *) header + 124, 12, "%011llo", (unsigned long long) size & 077777777777);
         (void) snprintf((char *) header + 136, 12, "%011o", 1700000000U);
         memset(header + 148, ' ', 8);
         header[156] = (unsigned char) type;

@@ -107,6 +107,69 @@ static void test_jobs(void) {
         worker_request_close(&request);
 }
 
+static void test_scan(void) {
+        const WorkerLimits limits = { .entries_max = 1 };
+        WorkerRequest request = WORKER_REQUEST_INIT(WORKER_SCAN);
+        WorkerDescription description;
+
+        request.input_fd = file_with("input");
+        request.output_fd = file_with("output");
+        request.raw_fd = file_with("raw");
+        request.scanner_fd = file_with("scanner");
+        request.directory_fd = file_with("directory");
+        request.scan = (WorkerScan) { .subject = SCAN_MODULE, .scanner_flags = 5, .report_size_max = 7 };
+        check_int(send_and_receive(&request, &limits, &description), -EINVAL); /* which scanner? */
+        (void) strcpy(request.scan.scanner, "0.68.2");
+        check_int(send_and_receive(&request, &limits, &description), 0);
+        check_content(description.request.scanner_fd, "scanner");
+        check_content(description.request.raw_fd, "raw");
+        check_int(description.request.database_fd, -EBADF);
+        check_int(description.request.sbom_fd, -EBADF);
+        check_int(description.request.scan.subject, SCAN_MODULE);
+        check_string(description.request.scan.scanner, "0.68.2");
+        check_int(description.request.scan.scanner_flags, 5);
+        check_int(description.request.scan.report_size_max, 7);
+        worker_description_done(&description);
+        request.scan.subject = SCAN_BINARY;
+        check_int(send_and_receive(&request, &limits, &description), -EINVAL); /* with which database? */
+        request.database_fd = file_with("database");
+        check_int(send_and_receive(&request, &limits, &description), 0);
+        check_content(description.request.database_fd, "database");
+        worker_description_done(&description);
+        worker_request_close(&request);
+}
+
+static void test_scan_reports(void) {
+        static const char *const malformed[] = { "", ",\"scan\":{}", ",\"scan\":{\"subject\":\"module\"}",
+                ",\"scan\":{\"subject\":\"binary\"},\"message\":\"x\"",
+                ",\"scan\":{\"subject\":\"binary\"},\"more\":1",
+                ",\"scan\":{\"subject\":\"binary\",\"counts\":{\"critical\":1}}" };
+        SevereFinding severe = { SEVERITY_CRITICAL, true, (char *) "CVE-1", (char *) "p", (char *) "c" };
+        const WorkerReport in = { .result = WORKER_OK,
+                .scan = { .origin = { SCAN_BINARY, (char *) "0.68.2", USEC_PER_SEC, 2 * USEC_PER_SEC },
+                        .counts[SEVERITY_CRITICAL] = 1,
+                        .severe = &severe,
+                        .n_severe = 1 } };
+        WorkerRequest request = WORKER_REQUEST_INIT(WORKER_SCAN);
+        _cleanup_free_ char *text = NULL;
+        const char *error = NULL;
+        WorkerReport out;
+
+        check_int(worker_report_format(WORKER_SCAN, &in, &text), 0);
+        check_int(worker_report_parse(&request, text, strlen(text), &out, &error), 0);
+        check_string(out.scan.severe[0].component, "c");
+        check_int(out.scan.origin.database_usec, USEC_PER_SEC);
+        worker_report_done(&out);
+        for (size_t i = 0; i < ELEMENTSOF(malformed); i++) {
+                char report[256];
+
+                (void) snprintf(report, sizeof(report),
+                        "{\"version\":1,\"kind\":\"scan\",\"result\":\"ok\"%s}", malformed[i]);
+                check_int(worker_report_parse(&request, report, strlen(report), &out, &error), -EBADMSG);
+                check(error);
+        }
+}
+
 static void test_probe(void) {
         static const char *const malformed[] = { "", ",\"layers\":[1]", ",\"layers\":[\"walls\"]",
                 ",\"layers\":[\"files\",\"files\"]", ",\"layers\":{}", ",\"layers\":[],\"more\":1",
@@ -315,6 +378,8 @@ static void test_malformed_reports(void) {
 int main(void) {
         test_jobs();
         test_probe();
+        test_scan();
+        test_scan_reports();
         test_malformed_jobs();
         test_reports();
         test_malformed_reports();
