@@ -4,6 +4,7 @@
 
 #include "base/names.h"
 #include "model/place.h"
+#include "source/page.h"
 #include "source/url.h"
 
 #define LINK_HEADER_MAX (64 * KIB)
@@ -98,7 +99,7 @@ static int take_tag(const char *tag, const char *prefix, Release *release) {
 }
 
 /* Returns 1 when the release is one, 0 when it is to be skipped. */
-static int parse_release(const Place *place, const char *prefix, Release *release) {
+static int parse_release(const Place *place, const void *prefix, Release *release) {
         const char *tag;
         bool draft = false;
         int r;
@@ -124,7 +125,7 @@ static int parse_release(const Place *place, const char *prefix, Release *releas
         return r < 0 ? r : 1;
 }
 
-static int parse_tag(const Place *place, const char *prefix, Release *release) {
+static int parse_tag(const Place *place, const void *prefix, Release *release) {
         const char *tag;
         Place commit;
         int r = place_string(place, "name", PLACE_REQUIRED, &tag);
@@ -140,41 +141,15 @@ static int parse_tag(const Place *place, const char *prefix, Release *release) {
         return r < 0 ? r : 1;
 }
 
-static int parse_list(const char *data, size_t size, const char *name,
-        int (*parse)(const Place *place, const char *prefix, Release *release), const char *prefix,
+/* `prefix` of tags: NULL for none. */
+static int parse_list(const char *data, size_t size, const char *name, PageParse parse, const char *prefix,
         ReleaseList **ret, char **ret_error) {
-        _cleanup_(release_list_freep) ReleaseList *list = calloc(1, sizeof(ReleaseList));
         _cleanup_(json_unrefp) json_object *value = NULL;
-        Place all, one;
-        size_t n;
+        Place all;
         int r;
 
-        if (!list)
-                return -ENOMEM;
         r = place_parse(data, size, name, json_type_array, &value, &all, ret_error);
-        if (r < 0)
-                return r;
-        n = json_object_array_length(value);
-        if (n > RELEASES_PER_PAGE_MAX)
-                return place_refuse(
-                        &all, NULL, "%zu elements, at most %d are accepted", n, RELEASES_PER_PAGE_MAX);
-
-        for (size_t i = 0; i < n; i++) {
-                Release release = {};
-
-                r = place_element(&all, i, json_type_object, &one);
-                if (r >= 0)
-                        r = parse(&one, prefix, &release);
-                if (r > 0)
-                        r = release_list_append(list, &release);
-                else if (r == 0)
-                        list->n_skipped++;
-                release_clear(&release);
-                if (r < 0)
-                        return r;
-        }
-        *ret = TAKE_PTR(list);
-        return 0;
+        return r < 0 ? r : page_parse(&all, parse, prefix, ret);
 }
 
 int github_parse_releases(

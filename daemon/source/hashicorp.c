@@ -1,11 +1,11 @@
 #include "source/hashicorp.h"
 
-#include <stdio.h>
-
 #include "base/list.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "model/package.h"
 #include "model/place.h"
+#include "source/page.h"
 #include "source/url.h"
 
 #define CURSOR_MAX 64
@@ -94,10 +94,16 @@ static int parse_signatures(const Place *place, Release *release) {
         return 0;
 }
 
+/* Whose files the builds of a release are. */
+typedef struct BuildOwner {
+        const char *product, *version;
+} BuildOwner;
+
 /* The platform of a build, or 0 when its file is not the one that the platform demands: it could not be found by those
  * who look for it by name. */
-static int parse_build(const Place *place, const char *product, const char *version, char **ret) {
+static int parse_build(const Place *place, const void *context, char **ret) {
         _cleanup_free_ char *platform = NULL, *expected = NULL, *file = NULL;
+        const BuildOwner *owner = context;
         const char *url;
         int r;
 
@@ -108,12 +114,9 @@ static int parse_build(const Place *place, const char *product, const char *vers
                 return r;
 
         file = url_last_segment(url);
-        if (!file)
+        expected = text_format("%s_%s_%s.zip", owner->product, owner->version, platform);
+        if (!file || !expected)
                 return -ENOMEM;
-        if (asprintf(&expected, "%s_%s_%s.zip", product, version, platform) < 0) {
-                expected = NULL;
-                return -ENOMEM;
-        }
         if (!platform_is_valid(platform) || !name_is_valid(file) || !streq(file, expected))
                 return 0;
         *ret = TAKE_PTR(platform);
@@ -121,28 +124,12 @@ static int parse_build(const Place *place, const char *product, const char *vers
 }
 
 static int parse_builds(const Place *place, const char *product, Release *release) {
-        _cleanup_(strings_freep) char **platforms = NULL;
-        size_t n, n_listed = 0;
-        Place builds, one;
+        const BuildOwner owner = { product, release->tag };
+        Place builds;
         int r;
 
         r = place_array(place, "builds", RELEASE_PLATFORMS_MAX, PLACE_REQUIRED, &builds);
-        if (r < 0)
-                return r;
-        n = json_object_array_length(builds.value);
-        platforms = calloc(n + 1, sizeof(char *));
-        if (!platforms)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
-                r = place_element(&builds, i, json_type_object, &one);
-                if (r >= 0)
-                        r = parse_build(&one, product, release->tag, &platforms[n_listed]);
-                if (r < 0)
-                        return r;
-                n_listed += r > 0;
-        }
-        release_set_platforms(release, TAKE_PTR(platforms));
-        return 0;
+        return r < 0 ? r : page_parse_platforms(&builds, parse_build, &owner, release);
 }
 
 /* Returns 1 when the release may be listed, 0 when its state is one that says nothing to this program. */
@@ -165,19 +152,9 @@ static int parse_status(const Place *place, Release *release) {
         return r < 0 ? r : 1;
 }
 
-/* The version: 1, or 0 when it is none that this program can name. */
-static int parse_version(const Place *place, Release *release) {
-        const char *text;
-        int r;
-
-        r = place_string(place, "version", PLACE_REQUIRED, &text);
-        if (r < 0)
-                return r;
-        return name_is_valid(text) ? release_set_version(release, text, text) : 0;
-}
-
 /* Returns 1 when the release is to be listed, 0 when it is to be skipped. */
-static int parse_release(const Place *place, const char *product, Release *release) {
+static int parse_release(const Place *place, const void *context, Release *release) {
+        const char *product = context;
         const char *name, *license_class;
         int r;
 
@@ -192,7 +169,7 @@ static int parse_release(const Place *place, const char *product, Release *relea
         if (!streq(license_class, "oss"))
                 return 0;
 
-        r = parse_version(place, release);
+        r = page_parse_version(place, release);
         if (r > 0)
                 r = parse_status(place, release);
         if (r <= 0)
@@ -225,36 +202,23 @@ static int parse_cursor(const Place *place, char **ret) {
 
 int hashicorp_parse_releases(const char *data, size_t size, const char *product, ReleaseList **ret,
         char **ret_after, char **ret_error) {
-        _cleanup_(release_list_freep) ReleaseList *list = calloc(1, sizeof(ReleaseList));
+        _cleanup_(release_list_freep) ReleaseList *list = NULL;
         _cleanup_(json_unrefp) json_object *value = NULL;
         _cleanup_free_ char *after = NULL;
-        Place releases, one;
+        Place releases, last;
         size_t n;
         int r;
 
-        if (!list)
-                return -ENOMEM;
         r = place_parse(data, size, "releases", json_type_array, &value, &releases, ret_error);
+        if (r >= 0)
+                r = page_parse(&releases, parse_release, product, &list);
         if (r < 0)
                 return r;
         n = json_object_array_length(value);
-        if (n > RELEASES_PER_PAGE_MAX)
-                return place_refuse(
-                        &releases, NULL, "%zu elements, at most %d are accepted", n, RELEASES_PER_PAGE_MAX);
-
-        for (size_t i = 0; i < n; i++) {
-                Release release = {};
-
-                r = place_element(&releases, i, json_type_object, &one);
+        if (n > 0) {
+                r = place_element(&releases, n - 1, json_type_object, &last);
                 if (r >= 0)
-                        r = parse_release(&one, product, &release);
-                if (r > 0)
-                        r = release_list_append(list, &release);
-                else if (r == 0)
-                        list->n_skipped++;
-                release_clear(&release);
-                if (r >= 0 && i == n - 1)
-                        r = parse_cursor(&one, &after);
+                        r = parse_cursor(&last, &after);
                 if (r < 0)
                         return r;
         }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "model/package.h"
 #include "model/place.h"
+#include "source/page.h"
 #include "source/url.h"
 
 DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
@@ -139,7 +140,7 @@ int registry_parse_discovery(
 
 /* Versions */
 
-static int parse_platform(const Place *place, char **ret) {
+static int parse_platform(const Place *place, const void *context, char **ret) {
         _cleanup_free_ char *platform = NULL;
         int r = release_parse_platform(place, &platform);
 
@@ -151,78 +152,32 @@ static int parse_platform(const Place *place, char **ret) {
         return 1;
 }
 
-static int parse_platforms(const Place *place, Release *release) {
-        _cleanup_(strings_freep) char **platforms = NULL;
-        Place array, one;
-        size_t n, n_listed = 0;
-        int r;
-
-        r = place_array(place, "platforms", RELEASE_PLATFORMS_MAX, PLACE_OPTIONAL, &array);
-        if (r <= 0)
-                return r;
-        n = json_object_array_length(array.value);
-        platforms = calloc(n + 1, sizeof(char *));
-        if (!platforms)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
-                r = place_element(&array, i, json_type_object, &one);
-                if (r >= 0)
-                        r = parse_platform(&one, &platforms[n_listed]);
-                if (r < 0)
-                        return r;
-                n_listed += r > 0;
-        }
-        release_set_platforms(release, TAKE_PTR(platforms));
-        return 0;
-}
-
 /* Returns 1 when the version is to be listed, 0 when it is none that this program can name. */
-static int parse_version(const Place *place, Release *release) {
-        const char *text;
+static int parse_version(const Place *place, const void *context, Release *release) {
+        Place platforms;
         int r;
 
-        r = place_string(place, "version", PLACE_REQUIRED, &text);
-        if (r < 0)
-                return r;
-        r = name_is_valid(text) ? release_set_version(release, text, text) : 0;
+        r = page_parse_version(place, release);
         if (r <= 0)
                 return r;
         r = place_strings(place, "protocols", RELEASE_PROTOCOLS_MAX, PLACE_OPTIONAL, protocol_is_valid,
                 "a version of the plugin protocol", &release->protocols);
         if (r >= 0)
-                r = parse_platforms(place, release);
+                r = place_array(place, "platforms", RELEASE_PLATFORMS_MAX, PLACE_OPTIONAL, &platforms);
+        if (r > 0)
+                r = page_parse_platforms(&platforms, parse_platform, NULL, release);
         return r < 0 ? r : 1;
 }
 
 int registry_parse_versions(const char *data, size_t size, ReleaseList **ret, char **ret_error) {
-        _cleanup_(release_list_freep) ReleaseList *list = calloc(1, sizeof(ReleaseList));
         _cleanup_(json_unrefp) json_object *value = NULL;
-        Place document, versions, one;
+        Place document, versions;
         int r;
 
-        if (!list)
-                return -ENOMEM;
         r = place_parse(data, size, "provider", json_type_object, &value, &document, ret_error);
         if (r >= 0)
                 r = place_array(&document, "versions", RELEASES_PER_PAGE_MAX, PLACE_REQUIRED, &versions);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < json_object_array_length(versions.value); i++) {
-                Release release = {};
-
-                r = place_element(&versions, i, json_type_object, &one);
-                if (r >= 0)
-                        r = parse_version(&one, &release);
-                if (r > 0)
-                        r = release_list_append(list, &release);
-                else if (r == 0)
-                        list->n_skipped++;
-                release_clear(&release);
-                if (r < 0)
-                        return r;
-        }
-        *ret = TAKE_PTR(list);
-        return 0;
+        return r < 0 ? r : page_parse(&versions, parse_version, NULL, ret);
 }
 
 /* Packages */

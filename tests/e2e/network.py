@@ -32,7 +32,7 @@ http {{
 SERVER = """\
         server {{
                 listen 127.0.0.1:{port} ssl;
-                location / {{ proxy_pass {target}; proxy_set_header Host $proxy_host; }}
+                {content}
         }}
 """
 
@@ -157,12 +157,17 @@ def free_ports(n):
     return ports
 
 
+def proxied(target):
+    """The content of a server of nginx: another one."""
+    return f"location / {{ proxy_pass {target}; proxy_set_header Host $proxy_host; }}"
+
+
 @contextlib.contextmanager
-def nginx(directory, certificate, targets, options=""):
-    """A server in front of each target; gives their addresses and a function that reads the log as lists of words."""
+def nginx(directory, certificate, contents, options=""):
+    """A server for each content; gives their addresses and a function that reads the log as lists of words."""
     directory.mkdir()
-    ports = free_ports(len(targets))
-    servers = [SERVER.format(port=port, target=target) for port, target in zip(ports, targets, strict=True)]
+    ports = free_ports(len(contents))
+    servers = [SERVER.format(port=port, content=content) for port, content in zip(ports, contents, strict=True)]
     text = NGINX.format(directory=directory, certificate=certificate, options=options, servers="".join(servers))
     (directory / "nginx.conf").write_text(text)
     command = ["nginx", "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", "stderr"]

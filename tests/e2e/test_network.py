@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 from daemon import provider
-from network import Forwarder, Proxy, nginx
+from network import Forwarder, Proxy, nginx, proxied
 from setting import settings
 from simulator.certificates import Authority
 from simulator.world import Provider, ProviderVersion, World
@@ -121,7 +121,8 @@ def front(tmp_path, upstream):
     def start(options):
         names = ("hashicorp_api", "hashicorp_releases")
         targets = [upstream.endpoints[name] for name in names]
-        context = nginx(tmp_path / "nginx", upstream.directory / "tls/good.pem", targets, options)
+        contents = [proxied(target) for target in targets]
+        context = nginx(tmp_path / "nginx", upstream.directory / "tls/good.pem", contents, options)
         running.append(context)
         addresses, requests = context.__enter__()
         return dict(zip(names, addresses, strict=True)), requests

@@ -4,39 +4,18 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 
 import pytest
 
 from daemon import HOSTNAMES, module, provider
-from setting import wait_for, why_missing
+from network import nginx
+from setting import why_missing
 from simulator.world import Module, Provider, ProviderVersion, Release, World
 
 PLATFORMS = ["linux_amd64", "linux_arm64"]
 # Each client's own registry, where it takes an address without a hostname to be.
 REGISTRY = dict(zip(("terraform", "tofu"), HOSTNAMES, strict=True))
-NGINX = """\
-daemon off;
-user root;
-pid {directory}/nginx.pid;
-events {{}}
-http {{
-        access_log {directory}/access.log;
-        client_body_temp_path {directory}/body;
-        proxy_temp_path {directory}/proxy;
-        fastcgi_temp_path {directory}/fastcgi;
-        uwsgi_temp_path {directory}/uwsgi;
-        scgi_temp_path {directory}/scgi;
-        types {{ application/json json; application/zip zip; }}
-        server {{
-                listen 127.0.0.1:{port} ssl;
-                ssl_certificate {certificate};
-                ssl_certificate_key {certificate};
-                root {root};
-        }}
-}}
-"""
 # A registry that is none of HOSTNAMES, under whose name the mirror has its providers.
 PRIVATE = "registry.acme.example"
 REQUIRED = """\
@@ -88,26 +67,9 @@ def served(filled, upstream, tmp_path):
     """Base URL of the store as nginx serves it."""
     if not shutil.which("nginx"):
         pytest.skip("nginx is not here")
-    directory = tmp_path / "nginx"
-    directory.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    certificate = upstream.directory / "tls/good.pem"
-    text = NGINX.format(directory=directory, port=port, certificate=certificate, root=filled.store)
-    (directory / "nginx.conf").write_text(text)
-    command = ["nginx", "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", "stderr"]
-    with open(directory / "log", "wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def listens():
-        assert process.poll() is None, (directory / "log").read_text()
-        with socket.socket() as connection:
-            return connection.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_for(listens, 20, "nginx")
-    yield f"https://localhost:{port}"
-    process.terminate()
-    process.wait(20)
+    types = "types { application/json json; application/zip zip; }"
+    with nginx(tmp_path / "nginx", upstream.directory / "tls/good.pem", [f"root {filled.store};"], types) as ((url,), _):
+        yield url
 
 
 class Client:
