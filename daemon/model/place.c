@@ -312,6 +312,23 @@ int place_bool(const Place *object, const char *key, PlaceNeed need, bool *ret) 
         return r;
 }
 
+int place_version(const Place *object, const char *key, PlaceNeed need, Version **ret) {
+        _cleanup_(version_freep) Version *version = NULL;
+        const char *text;
+        int r;
+
+        r = place_string(object, key, need, &text);
+        if (r <= 0)
+                return r;
+        r = version_parse(text, &version);
+        if (r == -EINVAL || (r >= 0 && !streq(version_string(version), text)))
+                return place_refuse_text(object, key, text, "is not a normalised version");
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(version);
+        return 1;
+}
+
 int place_time(const Place *object, const char *key, PlaceNeed need, uint64_t *ret_usec) {
         const char *text;
         int r;

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/util.h"
+#include "model/version.h"
 
 typedef struct Place Place;
 
@@ -46,6 +47,8 @@ int place_bool(const Place *object, const char *key, PlaceNeed need, bool *ret);
  * above. */
 int place_strings(const Place *object, const char *key, size_t max, PlaceNeed need,
         bool (*is_valid)(const char *string), const char *what, char ***strings);
+/* A version in its normal form. */
+int place_version(const Place *object, const char *key, PlaceNeed need, Version **ret);
 /* RFC 3339. */
 int place_time(const Place *object, const char *key, PlaceNeed need, uint64_t *ret_usec);
 

@@ -68,15 +68,8 @@ int record_note_pruned(Record *record, const RecordVersion *version, uint64_t no
 }
 
 static int parse_one(const Place *place, RecordPruned *pruned) {
-        const char *text;
-        int r;
+        int r = place_version(place, "version", PLACE_REQUIRED, &pruned->version);
 
-        r = place_string(place, "version", PLACE_REQUIRED, &text);
-        if (r < 0)
-                return r;
-        r = version_parse(text, &pruned->version);
-        if (r == -EINVAL || (r >= 0 && !streq(version_string(pruned->version), text)))
-                return place_refuse_text(place, "version", text, "is not a normalised version");
         if (r >= 0)
                 r = place_time(place, "prunedAt", PLACE_OPTIONAL, &pruned->pruned_usec);
         if (r >= 0)

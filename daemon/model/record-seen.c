@@ -140,15 +140,8 @@ bool record_shift_seen(Record *record, uint64_t since_usec, uint64_t until_usec,
 }
 
 static int parse_one(const Place *place, RecordSeen *seen) {
-        const char *text;
-        int r;
+        int r = place_version(place, "version", PLACE_REQUIRED, &seen->version);
 
-        r = place_string(place, "version", PLACE_REQUIRED, &text);
-        if (r < 0)
-                return r;
-        r = version_parse(text, &seen->version);
-        if (r == -EINVAL || (r >= 0 && !streq(version_string(seen->version), text)))
-                return place_refuse_text(place, "version", text, "is not a normalised version");
         if (r >= 0)
                 r = place_time(place, "seenAt", PLACE_REQUIRED, &seen->seen_usec);
         if (r >= 0)

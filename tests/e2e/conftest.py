@@ -8,6 +8,7 @@ import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), str(pathlib.Path(__file__).resolve().parent)]
 
+from ctl_peer import Peer  # noqa: E402
 from daemon import Daemon, TREE  # noqa: E402
 from simulator.client import Simulator  # noqa: E402
 from simulator.world import World  # noqa: E402
@@ -48,6 +49,14 @@ def daemon(tmp_path, upstream):
     if one.process is not None:
         one.stop()
     one.check_log()
+
+
+@pytest.fixture
+def peer(tmp_path):
+    """What opendepotctl talks to."""
+    peer = Peer(tmp_path / "socket")
+    yield peer
+    peer.server.close()
 
 
 @pytest.fixture

@@ -4,37 +4,16 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 
 import pytest
 
-from daemon import CTL, module, provider
-from setting import wait_for
-from simulator.world import Module, Provider, ProviderVersion, Release, World
-from store_check import check
+from daemon import CTL, module
+from simulator.world import Release, World
+from small import ONE, make, vpc, want
 from varlink import INTERFACE, Link, error_of
 
-PLATFORM = (("linux",), ("amd64",))
 DENIED = ("org.varlink.service.PermissionDenied", {})
-ONE, VPC = "hashicorp/one", "platform/terraform-aws-vpc/aws"
-
-
-def want(name, constraint=None, **more):
-    return provider(name, constraint, PLATFORM, **more)
-
-
-def make(name, versions=("1.0.0",), size=20_000, **more):
-    return Provider(name, versions=[ProviderVersion(version, ["linux_amd64"], size, **more) for version in versions])
-
-
-def vpc(*releases):
-    return Module("acme", "terraform-aws-vpc", list(releases))
-
-
-def zips(upstream):
-    paths = [r["path"].rpartition("/")[2] for r in upstream.requests("hashicorp_releases")]
-    return sorted(path for path in paths if path.endswith(".zip"))
 
 
 @pytest.fixture

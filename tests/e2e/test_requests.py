@@ -5,32 +5,14 @@ import json
 
 import pytest
 
-from daemon import module, provider
+from daemon import module
 from setting import wait_for
-from simulator.world import Module, Provider, ProviderVersion, Release, World
+from simulator.world import Provider, ProviderVersion, Release, World
+from small import ONE, VPC, make, vpc, want, zips
 from store_check import check, sha256
 from varlink import Link, error_of
 
-PLATFORM = (("linux",), ("amd64",))
-ONE, VPC = "hashicorp/one", "platform/terraform-aws-vpc/aws"
 STATES = ["planned", "fetching", "verifying", "repacking", "scanning", "storing", "published"]
-
-
-def want(name, constraint=None, **more):
-    return provider(name, constraint, PLATFORM, **more)
-
-
-def make(name, versions=("1.0.0",), size=20_000, **more):
-    return Provider(name, versions=[ProviderVersion(version, ["linux_amd64"], size, **more) for version in versions])
-
-
-def vpc(*releases):
-    return Module("acme", "terraform-aws-vpc", list(releases))
-
-
-def zips(upstream):
-    paths = [r["path"].rpartition("/")[2] for r in upstream.requests("hashicorp_releases")]
-    return sorted(path for path in paths if path.endswith(".zip"))
 
 
 @pytest.fixture
