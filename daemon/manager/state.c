@@ -1,4 +1,5 @@
-/* state.json in the state directory: when each depot is polled next, and what failed. Losing it costs one poll. */
+/* state.json in the state directory: when each depot is polled next, what failed, and where registries have their providers.
+ * Losing it costs one poll. */
 
 #include "base/background-write.h"
 #include "base/clock.h"
@@ -6,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "manager/manager-private.h"
+#include "source/registry.h"
 
 #define STATE_FILE "state.json"
 #define STATE_SIZE_MAX (16 * MIB)
@@ -70,6 +72,19 @@ static int save_package(json_object *packages, const Package *package) {
         return r;
 }
 
+/* Where a registry has its providers: the listing that is kept is found by that. What a query may hold is no part of it. */
+static int save_services(json_object *services, const Package *package) {
+        _cleanup_free_ char *url = NULL;
+        int r;
+
+        if (!package->registry_url || !package->providers_url)
+                return 0;
+        r = registry_resolve_url(package->providers_url, ".", &url);
+        if (r == -EINVAL)
+                return 0;
+        return r < 0 ? r : json_set_string(services, package->registry_url, url);
+}
+
 static int save_budget(json_object *budgets, const Budget *budget) {
         json_object *object;
         int r;
@@ -94,7 +109,7 @@ static int save_budget(json_object *budgets, const Budget *budget) {
 char *manager_format_state(const Manager *manager) {
         _cleanup_(json_unrefp) json_object *state = json_object_new_object();
         json_object *depots = json_object_new_object(), *packages = json_object_new_array(),
-                    *budgets = json_object_new_array();
+                    *budgets = json_object_new_array(), *services = json_object_new_object();
         int r;
 
         r = state ? json_set(state, "depots", depots) : -ENOMEM;
@@ -103,6 +118,8 @@ char *manager_format_state(const Manager *manager) {
         if (r >= 0)
                 r = json_set(state, "budgets", budgets);
         if (r >= 0)
+                r = json_set(state, "services", services);
+        if (r >= 0)
                 r = json_set_uint64(state, "savedAt", clock_realtime_usec());
         for (size_t i = 0; i < budgets_length(manager->budgets) && r >= 0; i++)
                 r = save_budget(budgets, budgets_at(manager->budgets, i));
@@ -110,6 +127,8 @@ char *manager_format_state(const Manager *manager) {
                 r = save_depot(depots, manager->depots[i]);
         for (size_t i = 0; i < manager->n_runners && r >= 0; i++)
                 r = save_package(packages, manager->runners[i]->package);
+        for (size_t i = 0; i < manager->n_runners && r >= 0; i++)
+                r = save_services(services, manager->runners[i]->package);
         return r < 0 ? NULL : json_format(state, false);
 }
 
@@ -214,6 +233,18 @@ static void load_package(Manager *manager, int64_t back_usec, json_object *objec
         }
 }
 
+/* Until the registry is asked, which is before anything else is asked of it, that tells what it has listed. */
+static void load_services(json_object *services, Package *package) {
+        _cleanup_free_ char *url = NULL;
+        const char *text;
+
+        if (!package->registry_url || json_get_string(services, package->registry_url, &text) <= 0 ||
+                registry_resolve_url(package->registry_url, text, &url) < 0)
+                return;
+        free(package->providers_url);
+        package->providers_url = TAKE_PTR(url);
+}
+
 static void load_budget(Manager *manager, int64_t back_usec, json_object *object) {
         uint64_t limit = 0, remaining = 0, reset = 0, held = 0, secondary = 0;
         const char *name;
@@ -242,7 +273,7 @@ static void load_budget(Manager *manager, int64_t back_usec, json_object *object
 int manager_load_state(Manager *manager) {
         _cleanup_(json_unrefp) json_object *state = NULL;
         _cleanup_free_ char *data = NULL;
-        json_object *depots = NULL, *packages = NULL, *budgets = NULL, *package, *budget;
+        json_object *depots = NULL, *packages = NULL, *budgets = NULL, *services = NULL, *package, *budget;
         const char *error = NULL;
         uint64_t saved = 0, now = clock_realtime_usec();
         int64_t back = 0;
@@ -269,6 +300,9 @@ int manager_load_state(Manager *manager) {
                         if (json_object_is_type(package, json_type_object))
                                 load_package(manager, back, package);
                 }
+        if (json_get_object(state, "services", &services) > 0)
+                for (size_t i = 0; i < manager->n_runners; i++)
+                        load_services(services, manager->runners[i]->package);
         if (json_get_array(state, "budgets", &budgets) > 0)
                 JSON_ARRAY_FOREACH (budget, budgets) {
                         if (json_object_is_type(budget, json_type_object))

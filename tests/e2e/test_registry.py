@@ -1,7 +1,9 @@
 """Provider registries as upstream: namespaces of the public one, private ones with a token, and what they do wrong."""
 
 import json
+import os
 import ssl
+import time
 import urllib.request
 
 import pytest
@@ -111,6 +113,40 @@ def test_unchanged_poll_is_one_conditional_request(daemon, upstream):
     daemon.sync()
     assert sorted(paths(upstream)) == ["/v1/providers/acme/thing/3.0.0/download/linux/amd64",
                                        "/v1/providers/acme/thing/versions"]
+
+
+def listing_texts(daemon):
+    return [path.read_text() for path in (daemon.state / "listings").iterdir()]
+
+
+def decisions(daemon, number, status):
+    """All but that on the key, which is not read before it is needed: what it calls itself is not known then."""
+    (one,) = daemon.ctl("why", PACKAGE, number, status=status)["explanations"]
+    return [decision for decision in one["decisions"] if decision["step"] != "verified"]
+
+
+def test_what_was_listed_is_known_after_a_restart(daemon, upstream):
+    """Without the registry, which is not asked before the next poll: why knows it, and what nobody uses goes."""
+    start(daemon, upstream, world(version("1.0.0"), version("2.0.0")), entry={"versionConstraints": ">= 2.0.0"})
+    wait_for(lambda: any("/v1/providers/acme/thing" in text for text in listing_texts(daemon)), 10, "what was listed")
+    before = [decisions(daemon, "2.0.0", 0), decisions(daemon, "1.0.0", 1)]
+    assert all(known[0]["step"] == "listed" and known[0]["effect"] == "for" for known in before)
+    daemon.stop()
+    left = daemon.state / "listings" / f"{'0' * 64}.json"
+    left.write_text("{}")
+    long_ago = time.time() - 60
+    os.utime(left, (long_ago, long_ago))
+    upstream.reset()
+
+    daemon.start()
+    wait_for(lambda: not left.exists(), 10, "the end of what nobody uses")
+    daemon.settle()
+    assert [decisions(daemon, "2.0.0", 0), decisions(daemon, "1.0.0", 1)] == before
+    assert not upstream.requests()
+    # It is asked before what it has is asked for.
+    daemon.sync()
+    assert [(r["path"], r["status"]) for r in upstream.requests()] == [
+        ("/.well-known/terraform.json", 200), ("/v1/providers/acme/thing/versions", 304)]
 
 
 def test_registry_that_has_the_files_itself(daemon, upstream):

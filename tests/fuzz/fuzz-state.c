@@ -34,13 +34,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         log_set_max_level(LOG_EMERG);
         if (!package || new_depot(&depot) < 0 || string_assign(&package->name, "hashicorp/aws") < 0 ||
-                string_assign(&package->store_identity, "fileSystem:/s") < 0)
+                string_assign(&package->store_identity, "fileSystem:/s") < 0 ||
+                string_assign(&package->registry_url, "https://registry.acme.example") < 0)
                 abort();
         state.depot = depot;
 
         fuzz_write("state.json", data, size);
         if (manager_load_state(&manager) < 0 || state.next_poll_usec > latest || package->attempts > 1000 ||
                 package->next_try_usec > latest)
+                abort();
+        if (package->providers_url && !startswith(package->providers_url, "https://"))
                 abort();
         for (size_t i = 0; i < package->n_statuses; i++)
                 if (!version_state_is_tried_again(package->statuses[i]->state) ||

@@ -15,7 +15,7 @@
 static sd_event *event;
 static int state_fd;
 
-static Manager *new_manager(void) {
+static Manager *new_manager_of(size_t n_depots, size_t n_packages) {
         _cleanup_free_ char *configuration = below("conf"), *state = below("state");
         char *directories[] = { configuration, NULL };
         Manager *manager = NULL;
@@ -28,9 +28,13 @@ static Manager *new_manager(void) {
                           },
                           &manager),
                 0);
-        check_int(manager_n_depots(manager), 2);
-        check_int(manager_n_packages(manager), 2);
+        check_int(manager_n_depots(manager), n_depots);
+        check_int(manager_n_packages(manager), n_packages);
         return manager;
+}
+
+static Manager *new_manager(void) {
+        return new_manager_of(2, 2);
 }
 
 static DepotState *find_depot(const Manager *manager, const char *name) {
@@ -330,6 +334,52 @@ static void test_damaged(void) {
         check(unlinkat(state_fd, "state.json", AT_REMOVEDIR) >= 0);
 }
 
+/* What service discovery said is known before it is asked again, for the registry that said it. */
+static void test_services(void) {
+        static const char *const services[] = { "https://registry.acme.example/v1/providers/",
+                "https://registry.acme.example/v1/providers/?key=secret",
+                "https://registry.acme.example/v1/providers/index" };
+        _cleanup_free_ char *path = below("conf/conf.d/b.yaml");
+        Manager *manager;
+
+        write_text("conf/conf.d/b.yaml",
+                "apiVersion: opendepot.defdev.io/v1alpha1\nkind: Depot\nmetadata: {name: registries}\n"
+                "spec:\n  providerConfigs:\n"
+                "  - {name: thing, namespace: acme, registry: registry.acme.example}\n"
+                "  - {name: other, namespace: acme, registry: registry.acme.example}\n"
+                "  - {name: thing, namespace: acme, registry: registry.example.org}\n");
+        for (size_t i = 0; i < ELEMENTSOF(services); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                manager = new_manager_of(3, 5);
+                check_int(string_assign(
+                                  &find_package(manager, "registry.acme.example/acme/thing")->providers_url,
+                                  services[i]),
+                        0);
+                text = manager_format_state(manager);
+                check(text && !strstr(text, "secret"));
+                manager_write_state(manager, text);
+                manager_free(manager);
+
+                manager = new_manager_of(3, 5);
+                check_string(find_package(manager, "registry.acme.example/acme/thing")->providers_url,
+                        services[0]);
+                check_string(find_package(manager, "registry.acme.example/acme/other")->providers_url,
+                        services[0]);
+                check(!find_package(manager, "registry.example.org/acme/thing")->providers_url);
+                check(!find_package(manager, "hashicorp/aws")->providers_url);
+                manager_free(manager);
+        }
+
+        write_state("{\"services\": {\"https://registry.acme.example\": \"file:///etc/passwd\", "
+                    "\"https://registry.example.org\": \"http://registry.example.org/\"}}");
+        manager = new_manager_of(3, 5);
+        check(!find_package(manager, "registry.acme.example/acme/thing")->providers_url);
+        check(!find_package(manager, "registry.example.org/acme/thing")->providers_url);
+        manager_free(manager);
+        check(unlink(path) >= 0);
+}
+
 /* A poll that is under way has not been: it begins anew at the next start. */
 static void test_interrupted_poll(void) {
         Manager *manager = new_manager();
@@ -373,6 +423,7 @@ int main(void) {
         test_clock_set();
         test_clock_set_and_first_seen();
         test_damaged();
+        test_services();
         test_interrupted_poll();
 
         close_fd(state_fd);
