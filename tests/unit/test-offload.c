@@ -6,9 +6,12 @@
 
 #include "test.h"
 
+#define N_THREADS 3
+
 typedef struct Job {
         pthread_t loop, thread;
-        atomic_bool *gate; /* waits for it to become true; NULL: does not wait */
+        atomic_bool *gate;  /* waits for it to become true; NULL: does not wait */
+        atomic_bool *begun; /* becomes true; may be NULL */
         atomic_uint *n_running, *most_running;
         int result, done_result;
         unsigned n_done;
@@ -23,6 +26,8 @@ static int work(void *userdata) {
         unsigned running, most;
         sigset_t blocked;
 
+        if (job->begun)
+                atomic_store(job->begun, true);
         job->thread = pthread_self();
         job->signals_blocked = pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0 &&
                                sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGHUP) == 1;
@@ -31,7 +36,10 @@ static int work(void *userdata) {
                 most = atomic_load(job->most_running);
                 while (running > most && !atomic_compare_exchange_weak(job->most_running, &most, running))
                         ;
-                (void) usleep(2000);
+                /* Nobody goes on before all threads have met, however late one of them gets its turn. */
+                do
+                        (void) usleep(2000);
+                while (atomic_load(job->most_running) < N_THREADS);
         }
         while (job->gate && !atomic_load(job->gate))
                 (void) usleep(1000);
@@ -65,7 +73,7 @@ static void test_run(void) {
         Job jobs[64];
         Offload *offload;
 
-        check_int(offload_new(event, 3, &offload), 0);
+        check_int(offload_new(event, N_THREADS, &offload), 0);
         for (size_t i = 0; i < ELEMENTSOF(jobs); i++) {
                 jobs[i] = (Job) {
                         .loop = pthread_self(),
@@ -86,7 +94,7 @@ static void test_run(void) {
                 check_int(jobs[i].done_result, jobs[i].result);
                 check(jobs[i].signals_blocked && !pthread_equal(jobs[i].thread, pthread_self()));
         }
-        check_int(most_running, 3);
+        check_int(most_running, N_THREADS);
         check(!offload_free(offload));
         sd_event_unref(event);
 }
@@ -94,7 +102,7 @@ static void test_run(void) {
 /* At the end what runs is waited for and told, what waits is told that it does not run. */
 static void test_free(void) {
         sd_event *event = new_event();
-        atomic_bool gate = false;
+        atomic_bool gate = false, begun = false;
         unsigned n_done = 0;
         Job jobs[5];
         Offload *offload;
@@ -104,13 +112,15 @@ static void test_free(void) {
                 jobs[i] = (Job) {
                         .loop = pthread_self(),
                         .gate = i == 0 ? &gate : NULL,
+                        .begun = i == 0 ? &begun : NULL,
                         .result = 7,
                         .n_all_done = &n_done,
                 };
                 check_int(offload_run(offload, work, done, &jobs[i]), 0);
         }
         /* The first is in its thread; the thread goes on while offload_free() waits for it, and is then told to stop. */
-        (void) usleep(20000);
+        while (!atomic_load(&begun))
+                (void) usleep(1000);
         check_int(jobs[0].n_done, 0);
         atomic_store(&gate, true);
         offload_free(offload);
