@@ -262,6 +262,14 @@ def test_token_that_is_wrong_or_missing(daemon, upstream, given):
     assert package["state"] == "failed"
     assert ("401" if given else "'acme'") in package["reason"]
     assert given or not upstream.requests("registry")
+    # Whoever asks for it, and when.
+    for arguments in (("sync", "--wait"), ("sync", "--wait", NAME), ("plan",), ("reload",)):
+        daemon.run(*arguments)
+        daemon.settle()
+        known = daemon.packages()[NAME]
+        assert (known["state"], known["reason"]) == ("failed", package["reason"]), arguments
+    daemon.restart().settle()
+    assert daemon.packages()[NAME]["state"] == "failed"
     # It is mended without a restart.
     daemon.write_credential("acme", TOKEN)
     daemon.run("reload")
