@@ -84,6 +84,12 @@ uint64_t budget_held_until(const Budget *budget, bool use_reserve, uint64_t now_
         return 0;
 }
 
+uint64_t budget_low_until(const Budget *budget, uint64_t now_usec) {
+        return budget->limit > 0 && budget->reset_usec > now_usec && budget->remaining <= budget->limit / 2
+                       ? budget->reset_usec
+                       : 0;
+}
+
 void budget_take(Budget *budget) {
         budget->n_running++;
         budget->used = true;

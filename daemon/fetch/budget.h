@@ -44,6 +44,8 @@ void budgets_shift(Budgets *budgets, int64_t by_usec);
 
 /* Until when nothing may be asked; 0: it may be now. */
 uint64_t budget_held_until(const Budget *budget, bool use_reserve, uint64_t now_usec);
+/* Until when half of it or less is left; 0: there is more, or it is not known. */
+uint64_t budget_low_until(const Budget *budget, uint64_t now_usec);
 /* A request is sent; it ends with budget_release(), before which its answer, if there is one, is noted. */
 void budget_take(Budget *budget);
 void budget_note(Budget *budget, const BudgetWord *word, uint64_t now_usec);

@@ -26,7 +26,8 @@ struct Transfer {
         char *bearer; /* secret */
         char *request_body;
         uint64_t size_max;
-        bool bulk, serial, use_reserve, hides_query;
+        bool bulk, serial, use_reserve, leave_half, hides_query;
+        uint64_t modified_since_usec;
         Budget *budget;
         const FetchSink *sink;
         void (*on_done)(const FetchResponse *response, void *userdata);

@@ -124,6 +124,8 @@ int fetcher_start(Fetcher *fetcher, const FetchRequest *request, Transfer **ret)
                 .budget = request->budget,
                 .use_reserve = request->use_reserve,
                 .hides_query = request->hides_query,
+                .leave_half = request->leave_half,
+                .modified_since_usec = request->modified_since_usec,
                 .sink = request->sink,
                 .on_done = request->on_done,
                 .userdata = request->userdata,
@@ -258,9 +260,12 @@ void fetcher_shift_holds(Fetcher *fetcher, int64_t by_usec) {
 }
 
 static uint64_t transfer_held_until(const Transfer *transfer) {
-        return transfer->budget
-                       ? budget_held_until(transfer->budget, transfer->use_reserve, clock_realtime_usec())
-                       : host_held_until(transfer->fetcher, transfer->host);
+        uint64_t now = clock_realtime_usec(), until;
+
+        if (!transfer->budget)
+                return host_held_until(transfer->fetcher, transfer->host);
+        until = budget_held_until(transfer->budget, transfer->use_reserve, now);
+        return until == 0 && transfer->leave_half ? budget_low_until(transfer->budget, now) : until;
 }
 
 static void note_limits(Transfer *transfer, FetchResponse *response) {

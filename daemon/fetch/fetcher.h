@@ -14,7 +14,7 @@ typedef struct Transfer Transfer;
 
 typedef enum FetchResult {
         FETCH_OK,           /* the body is complete */
-        FETCH_NOT_MODIFIED, /* 304 to If-None-Match */
+        FETCH_NOT_MODIFIED, /* 304 to If-None-Match or If-Modified-Since */
         FETCH_NOT_FOUND,    /* 404, 410 */
         FETCH_RATE_LIMITED, /* 403 or 429 with an exhausted budget or Retry-After: not before `not_before_usec` */
         FETCH_REFUSED,      /* any other answer that is not an error of the server */
@@ -65,14 +65,16 @@ typedef struct FetchSink {
 
 typedef struct FetchRequest {
         const char *url;
-        const char *accept; /* NULL: anything */
-        const char *etag;   /* If-None-Match; NULL: unconditional */
+        const char *accept;           /* NULL: anything */
+        const char *etag;             /* If-None-Match; NULL: unconditional */
+        uint64_t modified_since_usec; /* If-Modified-Since, realtime; 0: unconditional */
         uint64_t size_max;
         bool hides_query; /* what is behind the '?' of the URL may be a key to what is there, and is not for people */
         bool bulk;   /* an artifact: waits behind documents */
         bool serial; /* never two such at once to one host, or of one budget; of bulk, until the body begins */
         Budget *budget;   /* what it counts against, borrowed; NULL: limits hold for the whole host */
         bool use_reserve; /* of the budget */
+        bool leave_half;  /* of the budget for others */
         const char
                 *bearer;  /* credential (RFC 6750), sent to the host of `url` and to no other; NULL: none */
         const char *body; /* sent with POST, JSON, no redirect is followed; NULL: GET */

@@ -113,6 +113,22 @@ static int add_header(Transfer *transfer, const char *name, const char *value) {
         return 0;
 }
 
+/* As RFC 9110 section 5.6.7 has it, whatever the locale. */
+static int add_modified_since(Transfer *transfer) {
+        static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+        static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+                "Oct", "Nov", "Dec" };
+        time_t seconds = (time_t) (transfer->modified_since_usec / USEC_PER_SEC);
+        char text[64];
+        struct tm tm;
+
+        if (!gmtime_r(&seconds, &tm))
+                return -EINVAL;
+        (void) snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday],
+                tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        return add_header(transfer, "If-Modified-Since", text);
+}
+
 int transfer_prepare(Transfer *transfer, const char *if_range) {
         const Fetcher *fetcher = transfer->fetcher;
         const char *protocols = startswith(transfer->url, "https://") ? "https" : "http,https";
@@ -128,6 +144,8 @@ int transfer_prepare(Transfer *transfer, const char *if_range) {
                 r = add_header(transfer, "Accept", transfer->accept);
         if (r >= 0 && transfer->etag)
                 r = add_header(transfer, "If-None-Match", transfer->etag);
+        if (r >= 0 && transfer->modified_since_usec > 0)
+                r = add_modified_since(transfer);
         if (r >= 0 && transfer->request_body)
                 r = add_header(transfer, "Content-Type", "application/json");
         if (r >= 0 && transfer->offset > 0) {

@@ -10,8 +10,7 @@
 #include "job/provider-task-private.h"
 #include "source/hashicorp.h"
 #include "verify/shasums.h"
-
-#define SIGNATURE_SIZE_MAX (64 * KIB)
+#include "worker/signature.h"
 
 static const Settings *task_settings(const ProviderTask *task) {
         return task->base.context->settings;
@@ -553,28 +552,12 @@ int provider_fetch_sums(ProviderTask *task, const char *shasums, const char *sha
                                    : r;
 }
 
-static bool ends_with_key(const char *file, const char *fingerprint) {
-        _cleanup_free_ char *suffix = NULL;
-        size_t length = strlen(fingerprint);
-
-        text_set(&suffix, "_SHA256SUMS.%s.sig", fingerprint + (length > 8 ? length - 8 : 0));
-        return suffix && endswith(file, suffix);
-}
-
-/* The signature by a pinned key if upstream names one (protocols: "HashiCorp Releases API", files), else the general. */
+/* By a pinned key, if there is one. */
 static const char *choose_signature(const ProviderTask *task) {
         const char *trusted[KEY_FINGERPRINTS_MAX + 1];
-        char **files = task->base.item->release->signature_files;
 
         (void) keys_trusted(task->base.context->keys, task->base.package->key_namespace, trusted);
-        for (char **file = files; file && *file; file++)
-                for (const char **fingerprint = trusted; *fingerprint; fingerprint++)
-                        if (ends_with_key(*file, *fingerprint))
-                                return *file;
-        for (char **file = files; file && *file; file++)
-                if (endswith(*file, "_SHA256SUMS.sig"))
-                        return *file;
-        return files ? files[0] : NULL;
+        return hashicorp_find_signature(task->base.item->release->signature_files, trusted);
 }
 
 static int start_hashicorp(ProviderTask *task) {

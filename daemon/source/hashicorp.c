@@ -44,6 +44,26 @@ char *hashicorp_file_url(
         return url_join(releases_url, "/", encoded_product, "/", encoded_version, "/", encoded_file);
 }
 
+/* Its name ends with the last eight digits of the key. */
+static bool is_signed_by(const char *file, const char *fingerprint) {
+        size_t length = strlen(fingerprint);
+        _cleanup_free_ char *suffix =
+                text_format("_SHA256SUMS.%s.sig", fingerprint + (length > 8 ? length - 8 : 0));
+
+        return suffix && endswith(file, suffix);
+}
+
+const char *hashicorp_find_signature(char *const *files, const char *const *fingerprints) {
+        for (char *const *file = files; file && *file; file++)
+                for (const char *const *fingerprint = fingerprints; *fingerprint; fingerprint++)
+                        if (is_signed_by(*file, *fingerprint))
+                                return *file;
+        for (char *const *file = files; file && *file; file++)
+                if (endswith(*file, "_SHA256SUMS.sig"))
+                        return *file;
+        return files ? files[0] : NULL;
+}
+
 /* The file name at the end of a URL, fit for the store. */
 static int file_of_url(const Place *place, const char *url, char **ret) {
         _cleanup_free_ char *file = url_last_segment(url);

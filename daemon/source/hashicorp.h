@@ -11,6 +11,9 @@ char *hashicorp_releases_url(const char *api_url, const char *product, const cha
 /* "<releases>/<product>/<version>/<file>" */
 char *hashicorp_file_url(
         const char *releases_url, const char *product, const char *version, const char *file);
+/* Of the signature files that a release names, the one by one of these keys, else the general one, else the first (protocols:
+ * "HashiCorp Releases API", files). Borrowed; NULL: it names none. `fingerprints` ends with NULL. */
+const char *hashicorp_find_signature(char *const *files, const char *const *fingerprints);
 
 /* The manifest of a release of a provider: {"version": 1, "metadata": {"protocol_versions": ["5.0"]}}. *ret: the versions of the plugin
  * protocol, to be freed with strings_free(). */

@@ -15,7 +15,7 @@ struct Listing {
         char *product, *api_url, *owner, *repository;
         Access *access;
         uint64_t page_size_max;
-        bool unconditional, cached, use_reserve, tags;
+        bool unconditional, cached, use_reserve, leave_half, tags;
         char *tag_prefix;
 
         char *url;          /* of the page being asked for */
@@ -317,6 +317,7 @@ static int listing_fetch(Listing *listing, const AccessAnswer *answer) {
                         .bearer = answer->bearer,
                         .budget = answer->budget,
                         .use_reserve = listing->use_reserve,
+                        .leave_half = listing->leave_half,
                         .on_done = on_page,
                         .userdata = listing,
                 },
@@ -408,6 +409,7 @@ int listing_start(Fetcher *fetcher, ListingCache *cache, const ListingRequest *r
                 .access = request->access,
                 .tags = request->source->tags,
                 .use_reserve = request->use_reserve,
+                .leave_half = request->leave_half,
                 .unchanged = true,
         };
         r = string_assign(&listing->product, request->source->product);

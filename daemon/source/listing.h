@@ -55,6 +55,7 @@ typedef struct ListingRequest {
         Access *access;       /* GitHub: the credential, borrowed; NULL: none */
         uint64_t page_size_max;
         bool use_reserve;   /* of the credential's budget */
+        bool leave_half;    /* of the budget for others */
         bool unconditional; /* ignore what is cached */
         bool cached;        /* ask nobody: what is not cached whole is FETCH_UNAVAILABLE */
         ListingDone done;

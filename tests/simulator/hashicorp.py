@@ -113,19 +113,20 @@ def handle_releases(site: Site, request: Request, releases: str, keys: dict[str,
     if found is None:
         document = _index(site, path, releases)
         return document if document is not None else Response(404, [("Content-Type", "text/plain")], b"404 Not Found\n")
+    modified = site.modified.get(path, _LAST_MODIFIED)
     if isinstance(found, bytes):
         kind = "application/json" if path.endswith(".json") else \
             "application/pgp-signature" if path.endswith(".sig") else "text/plain; charset=utf-8"
-        return _static(request, found, kind)
+        return _static(request, found, kind, modified)
     return not_modified(request, Response(200, [
         ("Content-Type", "application/zip"), ("ETag", f'"{found.sha256}"'),
-        ("Last-Modified", http_date(_LAST_MODIFIED)), ("Cache-Control", "public, max-age=31536000"),
+        ("Last-Modified", http_date(modified)), ("Cache-Control", "public, max-age=31536000"),
     ], FileBody(found.path, found.size), ranges=True))
 
 
-def _static(request: Request, data: bytes, kind: str) -> Response:
+def _static(request: Request, data: bytes, kind: str, modified: float = _LAST_MODIFIED) -> Response:
     return not_modified(request, Response(200, [
-        ("Content-Type", kind), ("ETag", entity_tag(data)), ("Last-Modified", http_date(_LAST_MODIFIED)),
+        ("Content-Type", kind), ("ETag", entity_tag(data)), ("Last-Modified", http_date(modified)),
     ], data, ranges=True))
 
 

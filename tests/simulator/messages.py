@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import email.utils
 import hashlib
 import json
@@ -98,6 +99,13 @@ def entity_tag(body: bytes, weak: bool = False) -> str:
     return ('W/"' if weak else '"') + hashlib.sha256(body).hexdigest() + '"'
 
 
+def _instant(text: str | None) -> datetime.datetime | None:
+    try:
+        return email.utils.parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+
+
 def not_modified(request: Request, response: Response) -> Response:
     """Turns a 200 into 304 where If-None-Match (weak comparison, RFC 9110 13.1.2) or If-Modified-Since says so."""
     if response.status != 200 or request.method not in ("GET", "HEAD"):
@@ -107,8 +115,9 @@ def not_modified(request: Request, response: Response) -> Response:
         known = {t.strip().removeprefix("W/") for t in wanted.split(",")}
         fresh = tag is not None and ("*" in known or tag.removeprefix("W/") in known)
     else:
-        fresh = "if-modified-since" in request.headers and \
-            request.headers["if-modified-since"] == response.get("Last-Modified")
+        since, modified = (_instant(text) for text in (request.headers.get("if-modified-since"),
+                                                       response.get("Last-Modified")))
+        fresh = since is not None and modified is not None and modified <= since
     if not fresh:
         return response
     kept = [(n, v) for n, v in response.headers if n.lower() not in ("content-type", "content-disposition")]

@@ -50,7 +50,9 @@ class Simulation:
                 merged = copy.deepcopy(self.site.world)
                 merged.extend(world)
                 world = merged
-            self.site = self._builder.build(world)
+            site = self._builder.build(world)
+            site.follow(self.site)
+            self.site = site
 
     def close(self) -> None:
         self.signer.close()

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -64,9 +65,20 @@ class Site:
     world: World
     builds: dict[tuple[str, str], list[Build]] = field(default_factory=dict)        # (namespace, type): newest first
     files: dict[str, Artifact | bytes] = field(default_factory=dict)                # path on the releases server
+    modified: dict[str, float] = field(default_factory=dict)                        # of those that were changed: when
     repositories: dict[str, Repository] = field(default_factory=dict)               # lower-case owner/repo
     renamed: dict[str, Repository] = field(default_factory=dict)
     by_id: dict[int, Repository] = field(default_factory=dict)
+
+    def follow(self, before: Site) -> None:
+        """What has other bytes than there were is as new as it is; the rest is as old as it was."""
+        for path, content in self.files.items():
+            old = before.files.get(path)
+            if old is not None and (old if isinstance(old, bytes) else old.sha256) != \
+                    (content if isinstance(content, bytes) else content.sha256):
+                self.modified[path] = time.time()
+            elif path in before.modified:
+                self.modified[path] = before.modified[path]
 
     def artifacts(self) -> dict[str, Any]:
         """What a test compares with: sizes, digests and h1: of everything published."""

@@ -43,6 +43,22 @@ static void test_reserve(Budgets *budgets) {
         check_int(budget_held_until(budget, false, NOW), 0);
 }
 
+/* Known to be half used, or more; a new window is not. */
+static void test_low(Budgets *budgets) {
+        Budget *budget = budgets_get(budgets, "low");
+
+        check_int(budget_low_until(budget, NOW), 0);
+        note(budget, 51, false, 0);
+        check_int(budget_low_until(budget, NOW), 0);
+        budget_take(budget);
+        check_int(budget_low_until(budget, NOW), RESET);
+        budget_release(budget);
+        note(budget, 0, false, 0);
+        check_int(budget_low_until(budget, NOW), RESET);
+        check_int(budget_low_until(budget, RESET - 1), RESET);
+        check_int(budget_low_until(budget, RESET), 0);
+}
+
 static void test_limits(Budgets *budgets) {
         Budget *budget = budgets_get(budgets, "two");
         uint64_t last = 0;
@@ -87,6 +103,7 @@ int main(void) {
 
         check_int(budgets_new(&budgets), 0);
         test_reserve(budgets);
+        test_low(budgets);
         test_limits(budgets);
         test_number(budgets);
         check(!budgets_free(NULL));

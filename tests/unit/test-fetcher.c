@@ -69,6 +69,15 @@ static bool answer_headers(const HttpRequest *request) {
                         : request->head);
 }
 
+/* Gives back what it was asked with. */
+static bool answer_since(const HttpRequest *request) {
+        _cleanup_free_ char *since = http_header(request, "If-Modified-Since");
+
+        if (endswith(request->path, "?unmodified"))
+                return http_reply_text(request, "304 Not Modified", NULL, "");
+        return http_reply_text(request, "200 OK", NULL, since ? since : "none");
+}
+
 /* "/status/503?x": what stands behind the question mark chooses the headers. */
 static bool answer_status(const HttpRequest *request) {
         _cleanup_free_ char *status = text_format("%.3s Something", request->path + 8), *headers = NULL;
@@ -146,6 +155,8 @@ static bool answer(const HttpRequest *request, void *userdata) {
                 return answer_redirect(request);
         if (startswith(path, "/range/"))
                 return answer_range(request);
+        if (startswith(path, "/since"))
+                return answer_since(request);
         if (streq(path, "/headers"))
                 return answer_headers(request);
         if (streq(path, "/short"))
@@ -210,6 +221,57 @@ static void test_document(void) {
         fetch(1, "/gzip", (FetchRequest) {}, &got);
         check_int(got.result, FETCH_OK);
         check_string(got.body, "ok");
+        got_clear(&got);
+}
+
+/* RFC 9110 section 5.6.7; whole seconds. */
+static void test_modified_since(void) {
+        static const struct {
+                uint64_t usec;
+                const char *text;
+        } rows[] = {
+                { 784111777 * USEC_PER_SEC, "Sun, 06 Nov 1994 08:49:37 GMT" },
+                { UINT64_C(1795406706999999), "Mon, 23 Nov 2026 04:05:06 GMT" },
+                { 1, "Thu, 01 Jan 1970 00:00:00 GMT" },
+        };
+        Got got = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                fetch(1, "/since", (FetchRequest) { .modified_since_usec = rows[i].usec }, &got);
+                check_int(got.result, FETCH_OK);
+                check_string(got.body, rows[i].text);
+        }
+        fetch(1, "/since", (FetchRequest) {}, &got);
+        check_string(got.body, "none");
+        fetch(1, "/since?unmodified", (FetchRequest) { .modified_since_usec = USEC_PER_SEC }, &got);
+        check_int(got.result, FETCH_NOT_MODIFIED);
+        check_int(got.size, 0);
+        got_clear(&got);
+}
+
+/* Who leaves half of a budget to others waits with them for the next window. */
+static void test_half_of_a_budget(void) {
+        _cleanup_(budgets_freep) Budgets *budgets = NULL;
+        uint64_t reset = clock_realtime_usec() + 600 * USEC_PER_SEC;
+        Budget *budget;
+        Got got = {};
+
+        check_int(budgets_new(&budgets), 0);
+        budget = budgets_get(budgets, "one");
+        budget->limit = 100;
+        budget->remaining = 52;
+        budget->reset_usec = reset;
+        fetch(1, "/empty", (FetchRequest) { .budget = budget, .leave_half = true }, &got);
+        check_int(got.result, FETCH_OK);
+        check_int(budget->remaining, 51);
+        fetch(1, "/empty", (FetchRequest) { .budget = budget, .leave_half = true }, &got);
+        check_int(got.result, FETCH_OK);
+        fetch(1, "/empty", (FetchRequest) { .budget = budget, .leave_half = true }, &got);
+        check_int(got.result, FETCH_RATE_LIMITED);
+        check_int(got.not_before_usec, reset);
+        check_int(budget->remaining, 50);
+        fetch(1, "/empty", (FetchRequest) { .budget = budget }, &got);
+        check_int(got.result, FETCH_OK);
         got_clear(&got);
 }
 
@@ -598,6 +660,8 @@ static void test_numbers(void) {
 int main(void) {
         set_up(answer);
         test_document();
+        test_modified_since();
+        test_half_of_a_budget();
         test_bad_urls();
         test_statuses();
         test_redirects();

@@ -23,6 +23,21 @@ static void test_urls(void) {
                 "https://r.example/p/1.0.0%2Bx/p_1.0.0%2Bx_SHA256SUMS");
 }
 
+static void test_signature(void) {
+        char *both[] = { "p_1.0.0_SHA256SUMS.348FFC4C.sig", "p_1.0.0_SHA256SUMS.72D7468F.sig",
+                "p_1.0.0_SHA256SUMS.sig", NULL };
+        char *general[] = { "p_1.0.0_SHA256SUMS.348FFC4C.sig", "p_1.0.0_SHA256SUMS.sig", NULL };
+        char *other[] = { "p.asc", "q.asc", NULL };
+        const char *const keys[] = { "0000", "C874011F0AB405110D02105534365D9472D7468F", NULL };
+        const char *const none[] = { NULL };
+
+        check_string(hashicorp_find_signature(both, keys), both[1]);
+        check_string(hashicorp_find_signature(both, none), both[2]);
+        check_string(hashicorp_find_signature(general, keys), general[1]);
+        check_string(hashicorp_find_signature(other, keys), other[0]);
+        check(!hashicorp_find_signature(both + 3, keys) && !hashicorp_find_signature(NULL, keys));
+}
+
 /* Walks the four recorded pages as discovery does, and arrives at the cursors that were used when they were recorded
  * (those were cut to whole seconds then, and all of them were whole). */
 static void test_recorded_pages(void) {
@@ -299,6 +314,7 @@ static void test_manifest(void) {
 
 int main(void) {
         test_urls();
+        test_signature();
         test_skipped();
         test_builds();
         test_duplicates();
