@@ -124,6 +124,12 @@ static const SchemaField modules_fields[] = {
         {},
 };
 
+static const SchemaField recheck_fields[] = {
+        { "interval", schema_duration, AT(recheck_interval_usec), .max = 366 * USEC_PER_DAY },
+        { "perHour", schema_unsigned, AT(recheck_per_hour), .min = 1, .max = 100000 },
+        {},
+};
+
 static const SchemaField store_fields[] = {
         { "directoryPath", schema_path, AT(store_directory) },
         {},
@@ -154,6 +160,7 @@ static const SchemaField settings_fields[] = {
         { "transfers", schema_mapping, .fields = transfers_fields },
         { "workers", schema_mapping, .fields = workers_fields },
         { "modules", schema_mapping, .fields = modules_fields },
+        { "recheck", schema_mapping, .fields = recheck_fields },
         { "store", schema_mapping, .fields = store_fields },
         { "policy", schema_mapping, .fields = policy_fields },
         { "scanning", schema_scanning, AT(scanning) },
@@ -381,6 +388,8 @@ int settings_new(Settings **ret) {
                 .module_unpacked_size_max = 2 * GIB,
                 .module_ratio_max = 200,
                 .database_age_max_usec = 3 * USEC_PER_DAY,
+                .recheck_interval_usec = 7 * USEC_PER_DAY,
+                .recheck_per_hour = 120,
                 .allow_expired_keys = true,
                 .require_signature = true,
         };

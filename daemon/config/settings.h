@@ -19,6 +19,7 @@
  *   workers: {parallel: 2, timeout: 10m, maxMemory: 1G, maxProcesses: 256}
  *                                                  parallel omitted: the number of processors
  *   modules: {maxEntries: 100000, maxUnpackedSize: 2G, maxRatio: 200}
+ *   recheck: {interval: 7d, perHour: 120}          how often what is published is compared with upstream again; 0s: never
  *   store: {directoryPath: /path}                  of the default file-system store
  *   scanning: {modules: false, providers: false, blockOnCritical: true, blockOnHigh: false, ignoreUnfixed: false,
  *              onScannerError: hold,               or allow
@@ -83,6 +84,9 @@ typedef struct Settings {
         unsigned worker_processes_max;
 
         uint64_t module_entries_max, module_unpacked_size_max, module_ratio_max;
+
+        uint64_t recheck_interval_usec; /* 0: never */
+        unsigned recheck_per_hour;      /* versions */
 
         char *store_directory; /* NULL: "store" in the state directory */
         char **provider_hostnames;

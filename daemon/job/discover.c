@@ -164,9 +164,12 @@ static void on_services(const ServicesAnswer *answer, void *userdata) {
 void reconcile_discover(Reconcile *reconcile) {
         const JobContext *context = reconcile->context;
         const Package *package = reconcile->package;
-        const Access *access;
         int r;
 
+        if (reconcile->mode == RECONCILE_RECHECK) {
+                reconcile_recheck(reconcile);
+                return;
+        }
         if (reconcile->mode == RECONCILE_CHECK) {
                 reconcile_succeed(reconcile);
                 return;
@@ -178,10 +181,8 @@ void reconcile_discover(Reconcile *reconcile) {
                 begin_listing(reconcile);
                 return;
         }
-        access = accesses_find_registry(context->accesses, package->source.host);
         reconcile->asking_services = true;
-        r = services_get(context->services, package->registry_url, access ? access_token(access) : NULL,
-                on_services, reconcile);
+        r = package_ask_services(package, context->services, context->accesses, on_services, reconcile);
         if (r < 0) {
                 reconcile->asking_services = false;
                 reconcile_fail_locally(reconcile, "cannot ask upstream", r);

@@ -4,12 +4,26 @@
 
 #include "job/package.h"
 
+typedef struct DriftNews DriftNews;
+
+/* What was noted in the record of the package and is to be told once the store has it. */
+typedef struct Drift {
+        const Package *package;
+        DriftNews *news;
+        size_t n_news;
+} Drift;
+
+/* Tells it. */
+void drift_tell(Drift *drift);
+/* The store has not got it: it will be noted again. */
+void drift_discard(Drift *drift);
+
 /* Notes the difference; the same once more is no news. Returns 1 when the record has changed, 0, or -ENOMEM. */
-int drift_note(const Package *package, RecordVersion *version, const char *kind, const char *detail);
-/* It is gone. Returns 1 when it was noted, else 0. */
-int drift_forget(const Package *package, RecordVersion *version, const char *kind);
+int drift_note(Drift *drift, RecordVersion *version, const char *kind, const char *detail);
+/* It is gone. Returns as drift_note(). */
+int drift_forget(Drift *drift, RecordVersion *version, const char *kind);
 
 /* What a listing says of the version; `release` NULL: it lists it no more. Return as drift_note(). */
-int drift_compare_listed(const Package *package, RecordVersion *version, const Release *release);
-int drift_compare_times(const Package *package, RecordVersion *version, const Release *release);
-int drift_compare_commit(const Package *package, RecordVersion *version, const Release *release);
+int drift_compare_listed(Drift *drift, RecordVersion *version, const Release *release);
+int drift_compare_times(Drift *drift, RecordVersion *version, const Release *release);
+int drift_compare_commit(Drift *drift, RecordVersion *version, const Release *release);

@@ -5,7 +5,6 @@
 #include "base/message-id.h"
 #include "base/text.h"
 #include "job/commit.h"
-#include "job/drift.h"
 #include "job/reconcile-private.h"
 
 /* Returns 1 when the record has changed. */
@@ -46,7 +45,8 @@ static int mark_hidden(const Package *package, RecordVersion *version, const Pla
         return r < 0 ? r : 1;
 }
 
-static int mark_version(const Package *package, RecordVersion *version, const PlanItem *item) {
+static int mark_version(Drift *drift, RecordVersion *version, const PlanItem *item) {
+        const Package *package = drift->package;
         int changed = 0, r;
 
         r = mark_withdrawn(package, version, item->release);
@@ -56,15 +56,15 @@ static int mark_version(const Package *package, RecordVersion *version, const Pl
         }
         if (r >= 0) {
                 changed |= r;
-                r = drift_compare_listed(package, version, item->release);
+                r = drift_compare_listed(drift, version, item->release);
         }
         if (r >= 0) {
                 changed |= r;
-                r = drift_compare_times(package, version, item->release);
+                r = drift_compare_times(drift, version, item->release);
         }
         if (r >= 0) {
                 changed |= r;
-                r = drift_compare_commit(package, version, item->release);
+                r = drift_compare_commit(drift, version, item->release);
         }
         return r < 0 ? r : changed | r;
 }
@@ -77,7 +77,7 @@ static RecordVersion *find_recorded(const Record *record, const PlanItem *item) 
         return version_parse(item->version, &version) < 0 ? NULL : record_find(record, version);
 }
 
-static void on_marked(int r, const char *key, const char *revision, void *userdata) {
+void reconcile_on_noted(int r, const char *key, const char *revision, void *userdata) {
         Reconcile *reconcile = userdata;
 
         if (!reconcile_is_stored(reconcile, r, key, revision))
@@ -108,7 +108,7 @@ static int put_documents(StoreBatch *batch, const Reconcile *reconcile) {
         return r < 0 || !any ? r : commit_index(batch, package, settings);
 }
 
-int reconcile_save_record(Reconcile *reconcile) {
+int reconcile_save_record(Reconcile *reconcile, StoreCommitDone done) {
         _cleanup_(store_batch_freep) StoreBatch *batch = NULL;
         int r;
 
@@ -116,7 +116,7 @@ int reconcile_save_record(Reconcile *reconcile) {
         if (r >= 0)
                 r = commit_record(batch, reconcile->package);
         if (r >= 0)
-                r = store_commit(reconcile->package->store, &batch, on_marked, reconcile);
+                r = store_commit(reconcile->package->store, &batch, done, reconcile);
         if (r >= 0)
                 reconcile->n_answers++;
         return r;
@@ -134,7 +134,7 @@ int reconcile_mark(Reconcile *reconcile) {
 
                 if (!version || version->state == VERSION_PRUNING)
                         continue;
-                r = mark_version(package, version, item);
+                r = mark_version(&reconcile->drift, version, item);
                 changed = changed || r > 0;
         }
         if (r < 0 || !changed)
@@ -148,7 +148,7 @@ int reconcile_mark(Reconcile *reconcile) {
         if (r >= 0)
                 r = put_documents(batch, reconcile);
         if (r >= 0)
-                r = store_commit(package->store, &batch, on_marked, reconcile);
+                r = store_commit(package->store, &batch, reconcile_on_noted, reconcile);
         if (r >= 0)
                 reconcile->n_answers++;
         return r < 0 ? r : 1;

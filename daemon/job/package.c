@@ -210,6 +210,7 @@ Package *package_free(Package *package) {
         free(package->problem);
         record_free(package->record);
         free(package->reason);
+        free(package->recheck_next);
         free(package);
         return NULL;
 }
@@ -419,6 +420,14 @@ Access *package_access(const Package *package, Accesses *accesses) {
                 registry_url_is_same_host(package->registry_url, package->providers_url))
                 return accesses_find_registry(accesses, package->source.host);
         return NULL;
+}
+
+int package_ask_services(
+        const Package *package, Services *services, Accesses *accesses, ServicesDone done, void *userdata) {
+        const Access *access = accesses_find_registry(accesses, package->source.host);
+
+        return services_get(
+                services, package->registry_url, access ? access_token(access) : NULL, done, userdata);
 }
 
 void package_log_version(const Package *package, const RecordVersion *version, int level,

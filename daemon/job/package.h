@@ -9,6 +9,7 @@
 #include "plan/plan.h"
 #include "source/access.h"
 #include "source/listing.h"
+#include "source/services.h"
 #include "store/store.h"
 
 typedef struct Package Package;
@@ -75,7 +76,11 @@ struct Package {
         char *reason;
         unsigned attempts;                       /* failed tries in a row */
         uint64_t next_try_usec, last_check_usec; /* realtime; 0: none */
-        VersionStatus **statuses;                /* sorted by version, as text */
+        /* An interval after recheck_usec the next pass is due, or that under way was; realtime, 0: not known. */
+        uint64_t recheck_usec, recheck_not_before_usec;
+        char *recheck_next; /* how far the pass has come: the last version that was looked at; NULL: none */
+        unsigned recheck_tries;   /* without an answer, in a row and at one place */
+        VersionStatus **statuses; /* sorted by version, as text */
         size_t n_statuses;
 
         bool use_reserve;     /* an operator waits for what runs now: it may use the reserve of the budget */
@@ -135,10 +140,14 @@ const char *package_api_url(const Package *package, const Settings *settings);
  * somewhere else. Borrowed. */
 Access *package_access(const Package *package, Accesses *accesses);
 
-/* Takes note of the revision that the store has of the record. */
+/* Asks the host of a registry where that is, with the token for it; as services_get(). */
+int package_ask_services(
+        const Package *package, Services *services, Accesses *accesses, ServicesDone done, void *userdata);
+
 /* An entry in the journal on a version of its record. `detail`: NULL or "": none. */
 void package_log_version(const Package *package, const RecordVersion *version, int level,
         const char *message_id, const char *text, const char *detail);
+/* Takes note of the revision that the store has of the record. */
 void package_set_revision(Package *package, const char *revision);
 
 /* "<directory>/<file>", to be freed. */

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "job/check.h"
+#include "job/drift.h"
+#include "job/recheck.h"
 #include "job/reconcile.h"
 #include "job/version-task.h"
 
@@ -20,6 +22,9 @@ struct Reconcile {
         unsigned n_answers;        /* of the store that are still to come */
         Check *check;
         bool asking_services;
+        Recheck *recheck;
+        char *recheck_next; /* how far that came, once the store has what it found */
+        bool recheck_ended; /* at the oldest version */
         Listing *listing;
         unsigned n_listings;
         ReleaseList *doubted; /* a listing that misses what was known, until another one bears it out */
@@ -30,6 +35,7 @@ struct Reconcile {
         VersionTask *tasks[TASKS_MAX];
         size_t n_tasks;
         unsigned n_stale, n_restarts;
+        Drift drift;
         bool shared;         /* somebody else writes to the record, too */
         bool unsaved;        /* the record says how upstream differs, and the store has not got it yet */
         bool seen_changed;   /* so do the times since when versions are seen */
@@ -44,7 +50,8 @@ struct Reconcile {
 
 /* Takes note of an answer of the store; returns true when nobody waits for it any more. */
 bool reconcile_answer_is_late(Reconcile *reconcile);
-/* The same of a record that was given to the store; takes the revision, or fails. False: nothing more is to be done. */
+/* The same of a record that was given to the store; takes the revision and tells what was noted in it, or fails. False: nothing more
+ * is to be done. */
 bool reconcile_is_stored(Reconcile *reconcile, int r, const char *key, const char *revision);
 void reconcile_tell_version(
         Reconcile *reconcile, const char *version, VersionState state, const char *reason);
@@ -74,8 +81,13 @@ void reconcile_note_planned(Reconcile *reconcile);
 /* mark.c: notes what upstream says of what the store has. Returns 1 when the record is being written: then
  * reconcile_go_on() follows. */
 int reconcile_mark(Reconcile *reconcile);
-/* The same for a record that has changed already. Returns 0 or a negative errno. */
-int reconcile_save_record(Reconcile *reconcile);
+/* Gives the record, which has changed already, to the store. Returns 0 or a negative errno. */
+int reconcile_save_record(Reconcile *reconcile, StoreCommitDone done);
+/* For reconcile_save_record(), when reconcile_go_on() is to follow. */
+void reconcile_on_noted(int r, const char *key, const char *revision, void *userdata);
+
+/* reconcile-recheck.c: RECONCILE_RECHECK, to its end. */
+void reconcile_recheck(Reconcile *reconcile);
 
 /* prune.c: judges anew, now that the newer versions are in or are not. Returns 1 when something is being pruned: then that
  * ends the reconciliation. */

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "job/check.h"
 #include "job/commit.h"
-#include "job/drift.h"
 #include "job/reconcile-private.h"
 #include "job/version-task.h"
 
@@ -42,6 +41,9 @@ static void reconcile_free(Reconcile *reconcile) {
         if (reconcile->asking_services)
                 services_forget(reconcile->context->services, reconcile);
         check_cancel(reconcile->check);
+        recheck_cancel(reconcile->recheck);
+        free(reconcile->recheck_next);
+        drift_discard(&reconcile->drift);
         sd_event_source_disable_unref(reconcile->deferred);
         release_list_free(reconcile->doubted);
         release_list_free(reconcile->releases);
@@ -67,6 +69,7 @@ void reconcile_cancel(Package *package) {
                 services_forget(reconcile->context->services, reconcile);
         reconcile->asking_services = false;
         reconcile->check = check_cancel(reconcile->check);
+        reconcile->recheck = recheck_cancel(reconcile->recheck);
         reconcile->package = NULL;
         if (reconcile->n_answers == 0)
                 reconcile_free(reconcile);
@@ -96,6 +99,7 @@ bool reconcile_is_stored(Reconcile *reconcile, int r, const char *key, const cha
                 return false;
         }
         package_set_revision(reconcile->package, revision);
+        drift_tell(&reconcile->drift);
         return true;
 }
 
@@ -114,11 +118,15 @@ static void tell_package(Reconcile *reconcile, PackageState state, const char *r
                 context->userdata);
 }
 
+/* What is only planned, or compared, changes nothing of what is said of the package. */
+static bool mode_shows(const Reconcile *reconcile) {
+        return reconcile->mode != RECONCILE_PLAN && reconcile->mode != RECONCILE_RECHECK;
+}
+
 void reconcile_set_state(Reconcile *reconcile, PackageState state, const char *reason) {
         Package *package = reconcile->package;
 
-        if (reconcile->mode == RECONCILE_PLAN ||
-                (package->state == state && streq_ptr(package->reason, reason)))
+        if (!mode_shows(reconcile) || (package->state == state && streq_ptr(package->reason, reason)))
                 return;
         package->state = state;
         (void) string_assign(&package->reason, reason);
@@ -166,7 +174,7 @@ void reconcile_fail(Reconcile *reconcile, bool refused, uint64_t not_before_usec
 
         reconcile->outcome.package_failed = true;
         (void) string_assign(&reconcile->failure, reason);
-        if (reconcile->mode != RECONCILE_PLAN) {
+        if (mode_shows(reconcile)) {
                 reconcile->outcome.changed = true;
                 package->attempts++;
                 package->next_try_usec = package_next_try(package->attempts, refused, not_before_usec);
@@ -226,6 +234,7 @@ void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error) {
         yields_discard(reconcile, &reconcile->committing, &reconcile->n_committing);
         package_stop_progress(reconcile->package, what);
         /* What is in memory may be ahead of the store. */
+        drift_discard(&reconcile->drift);
         reconcile->package->record = record_free(reconcile->package->record);
         reconcile->package->checked = false;
         if (error == -ESTALE && reconcile->n_restarts++ < RESTARTS_MAX && start_over(reconcile) >= 0)
@@ -361,8 +370,8 @@ static void note_tree(Reconcile *reconcile, const VersionYield *yield) {
                 return;
         known = record_find(package->record, version);
         if (known)
-                r = yield->drift ? drift_note(package, known, DRIFT_TREE, yield->drift)
-                                 : drift_forget(package, known, DRIFT_TREE);
+                r = yield->drift ? drift_note(&reconcile->drift, known, DRIFT_TREE, yield->drift)
+                                 : drift_forget(&reconcile->drift, known, DRIFT_TREE);
         reconcile->unsaved = reconcile->unsaved || r > 0;
 }
 
@@ -404,6 +413,7 @@ static void on_record_again(int r, const StoreObject *object, void *userdata) {
         if (reconcile_answer_is_late(reconcile))
                 return;
         reconcile->rereading = false;
+        drift_discard(&reconcile->drift);
         r = take_record(reconcile->context, reconcile->package, r, object, &message);
         if (r < 0) {
                 reconcile_fail_locally(reconcile, strempty(message), r);
@@ -565,7 +575,7 @@ void reconcile_go_on(Reconcile *reconcile) {
                 return;
         if (reconcile->unsaved) {
                 reconcile->unsaved = false;
-                r = reconcile_save_record(reconcile);
+                r = reconcile_save_record(reconcile, reconcile_on_noted);
                 if (r < 0)
                         reconcile_fail_locally(reconcile, "cannot note how upstream differs", r);
                 return;
@@ -643,6 +653,7 @@ int reconcile_start(const JobContext *context, Package *package, const Reconcile
                 .force = options->force,
                 .now = options->now,
                 .mode = options->mode,
+                .drift = { .package = package },
                 .done = done,
                 .userdata = userdata,
         };

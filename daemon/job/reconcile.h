@@ -7,7 +7,8 @@
 
 typedef enum ReconcileMode {
         RECONCILE_SYNC,
-        RECONCILE_PLAN,  /* end after the plan; the package's state stays as it is */
+        RECONCILE_PLAN, /* end after the plan; the package's state stays as it is */
+        RECONCILE_RECHECK, /* compare some of what is published with upstream; the package's state stays as it is */
         RECONCILE_CHECK, /* end after the store was checked, without asking upstream */
 } ReconcileMode;
 
@@ -22,6 +23,7 @@ typedef struct ReconcileOptions {
 typedef struct ReconcileOutcome {
         uint64_t added, pruned; /* versions */
         uint64_t failed;        /* versions that are wanted and kept out by a failure, now or before */
+        uint64_t rechecked;     /* versions that were compared with upstream again */
         bool changed;           /* something is not as it was before, for better or worse */
         bool package_failed;    /* nothing could be done */
         const char *reason;     /* why; borrowed, valid during the call */
@@ -35,5 +37,7 @@ int reconcile_start(const JobContext *context, Package *package, const Reconcile
         ReconcileDone done, void *userdata);
 /* The reconciliation that runs has upstream's answer already. */
 bool reconcile_has_listed(const Package *package);
+/* What is only compared with upstream ends soon, and is gone on with later: somebody waits for the package. */
+void reconcile_stop_recheck(const Package *package);
 /* Stops without calling anything; afterwards the package is free to go. What is staged stays for the next time. */
 void reconcile_cancel(Package *package);

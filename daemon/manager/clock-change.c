@@ -29,6 +29,8 @@ void manager_shift_times(Manager *manager, int64_t by_usec) {
 
                 clock_shift(&package->next_try_usec, by_usec);
                 shift_seen(manager, package, by_usec);
+                clock_shift(&package->recheck_usec, by_usec);
+                clock_shift(&package->recheck_not_before_usec, by_usec);
                 for (size_t j = 0; j < package->n_statuses; j++)
                         /* Without a try it is when a release is old enough, which no clock of ours has said, or what
                          * follows from when it was first seen. */

@@ -38,7 +38,10 @@ struct Manager {
         Request *requests;
         sd_event_source *wake; /* starts what waits */
         sd_event_source *tidy_timer;
-        Why *whys; /* questions, the first to be answered first */
+        Request *recheck; /* that runs; NULL: none */
+        sd_event_source *recheck_timer;
+        uint64_t recheck_from_usec; /* boottime: before, there were enough in an hour */
+        Why *whys;                  /* questions, the first to be answered first */
         sd_event_source *why_wake;
         sd_event_source *clock_source; /* CLOCK_REALTIME is set */
         int64_t clock_offset_usec;     /* as it was when that was looked at last */
@@ -52,6 +55,10 @@ struct Manager {
 void manager_wake(Manager *manager);
 /* A reconciliation has ended; what it changed is to be kept. */
 void manager_note_change(Manager *manager, const ReconcileOutcome *outcome);
+
+/* recheck.c: compares what is published with upstream; at the start, when the settings may have changed, and when all is
+ * quiet. */
+void manager_schedule_recheck(Manager *manager);
 
 /* why.c: the packages or what they are asked with are about to change: what was begun begins anew. */
 void manager_interrupt_whys(Manager *manager);

@@ -33,6 +33,7 @@ typedef struct DepotState {
 typedef struct RequestOutcome {
         uint64_t packages, packages_failed;
         uint64_t versions_added, versions_pruned, versions_failed;
+        uint64_t versions_rechecked;
         uint64_t bytes;
         uint64_t duration_usec;
         bool no_such_version;

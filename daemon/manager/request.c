@@ -47,6 +47,7 @@ void request_add_changes(Request *request, const ReconcileOutcome *outcome) {
 void request_package_done(Request *request, const Package *package, const ReconcileOutcome *outcome) {
         request_add_changes(request, outcome);
         request->outcome.versions_failed += outcome->failed;
+        request->outcome.versions_rechecked += outcome->rechecked;
         request->outcome.packages_failed += outcome->package_failed || outcome->failed > 0;
         request->outcome.no_such_version = request->outcome.no_such_version || outcome->no_such_version;
         if (--request->n_left == 0)

@@ -87,6 +87,7 @@ int runner_attach(Runner *runner, Request *request) {
         r = LIST_APPEND(runner->waiting, runner->n_waiting, request);
         if (r < 0)
                 return r;
+        reconcile_stop_recheck(runner->package);
         if (!runner->running && request->options.mode == RECONCILE_SYNC)
                 runner->package->state = PACKAGE_QUEUED;
         request->versions_total += package_count(runner->package).pending;
@@ -217,6 +218,10 @@ void runner_replace_package(Runner *runner, Package *package) {
         package->state = old->state == PACKAGE_FAILED && old->problem ? PACKAGE_UNKNOWN : old->state;
         package->reason = TAKE_PTR(old->reason);
         package->last_check_usec = old->last_check_usec;
+        package->recheck_usec = old->recheck_usec;
+        package->recheck_next = TAKE_PTR(old->recheck_next);
+        package->recheck_not_before_usec = old->recheck_not_before_usec;
+        package->recheck_tries = old->recheck_tries;
         package->statuses = TAKE_PTR(old->statuses);
         package->n_statuses = TAKE_GENERIC(old->n_statuses, 0);
         package_free(old);

@@ -46,6 +46,18 @@ static int save_version(json_object *versions, const VersionStatus *status) {
         return r < 0 ? r : json_set_uint64(object, "nextTry", status->next_try_usec);
 }
 
+static int save_recheck(json_object *object, const Package *package) {
+        int r = 0;
+
+        if (package->recheck_usec > 0)
+                r = json_set_uint64(object, "recheck", package->recheck_usec);
+        if (r >= 0)
+                r = json_set_string(object, "recheckNext", package->recheck_next);
+        return r < 0 || package->recheck_not_before_usec == 0
+                       ? r
+                       : json_set_uint64(object, "recheckNotBefore", package->recheck_not_before_usec);
+}
+
 static int save_package(json_object *packages, const Package *package) {
         json_object *object = json_object_new_object(), *versions = json_object_new_object();
         int r = json_append(packages, object);
@@ -61,6 +73,8 @@ static int save_package(json_object *packages, const Package *package) {
                 r = json_set_string(object, "store", package->store_identity);
         if (r >= 0)
                 r = json_set_uint64(object, "lastCheck", package->last_check_usec);
+        if (r >= 0)
+                r = save_recheck(object, package);
         if (r >= 0 && package->state == PACKAGE_FAILED)
                 r = json_set_string(object, "reason", package->reason);
         if (r >= 0)
@@ -202,6 +216,20 @@ static void load_version(Package *package, int64_t back_usec, const char *versio
                         : limit_next_try(next_try, back_usec);
 }
 
+static void load_recheck(Package *package, int64_t back_usec, json_object *object) {
+        uint64_t now = clock_realtime_usec(), at;
+        const char *next;
+
+        if (json_get_uint64(object, "recheck", &at) > 0) {
+                clock_shift(&at, -back_usec);
+                package->recheck_usec = MIN_OF(at, now);
+        }
+        if (json_get_string(object, "recheckNext", &next) > 0 && version_is_canonical(next))
+                (void) string_assign(&package->recheck_next, next);
+        if (json_get_uint64(object, "recheckNotBefore", &at) > 0)
+                package->recheck_not_before_usec = limit_next_try(at, back_usec);
+}
+
 static void load_package(Manager *manager, int64_t back_usec, json_object *object) {
         const char *name, *store, *reason = NULL;
         json_object *versions = NULL;
@@ -218,6 +246,7 @@ static void load_package(Manager *manager, int64_t back_usec, json_object *objec
                 return;
 
         (void) json_get_uint64(object, "lastCheck", &package->last_check_usec);
+        load_recheck(package, back_usec, object);
         if (json_get_uint64(object, "nextTry", &next_try) > 0)
                 package->next_try_usec = limit_next_try(next_try, back_usec);
         if (json_get_uint64(object, "attempts", &attempts) > 0)

@@ -25,9 +25,28 @@ static void close_stores(Manager *manager) {
         manager->n_stores = n;
 }
 
+/* The lists that the package needs; what comes from releases is compared with the tags now and then. */
+static int add_keys(
+        const Manager *manager, const Package *package, const char *api_url, char **keys, size_t *n) {
+        Access *access = package_access(package, manager->accesses);
+        Source tags = package->source;
+        const Source *sources[] = { &package->source, &tags };
+        bool has_tags = tags.kind == SOURCE_GITHUB && !tags.tags;
+
+        tags.tags = true;
+        for (size_t i = 0; i < (has_tags ? ELEMENTSOF(sources) : 1); i++) {
+                keys[*n] = listing_first_key(sources[i], access, api_url);
+                if (!keys[*n])
+                        return -ENOMEM;
+                (*n)++;
+        }
+        return 0;
+}
+
 static int clean_listings(Manager *manager) {
-        _cleanup_(strings_freep) char **keys = calloc(manager->n_runners + 1, sizeof(char *));
+        _cleanup_(strings_freep) char **keys = calloc(2 * manager->n_runners + 1, sizeof(char *));
         size_t n = 0;
+        int r;
 
         if (!keys)
                 return -ENOMEM;
@@ -41,10 +60,9 @@ static int clean_listings(Manager *manager) {
                 /* As long as a registry has not said where it lists its providers, its pages cannot be told from others. */
                 if (!api_url)
                         return 0;
-                keys[n] = listing_first_key(
-                        &package->source, package_access(package, manager->accesses), api_url);
-                if (!keys[n++])
-                        return -ENOMEM;
+                r = add_keys(manager, package, api_url, keys, &n);
+                if (r < 0)
+                        return r;
         }
         return listing_cache_clean(manager->listings, TAKE_PTR(keys));
 }

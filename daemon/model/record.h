@@ -85,7 +85,11 @@ typedef struct RecordDigests {
 #define DRIFT_VANISHED "vanished" /* the listing has the version no more */
 #define DRIFT_TAG "tag"       /* the release, or the time of the tag's commit, is not the one that it was */
 #define DRIFT_COMMIT "commit" /* the tag leads to another commit */
-#define DRIFT_TREE "tree"     /* the tag's archive, which was fetched anew, holds something else */
+#define DRIFT_CHECKSUM "checksum" /* SHA256SUMS says something else of a published file */
+#define DRIFT_SUMS                                                                                          \
+        "sums" /* SHA256SUMS is gone, or is another text that says the same of the published files */
+#define DRIFT_SIGNATURE "signature" /* SHA256SUMS was signed anew, or its signature is gone */
+#define DRIFT_TREE "tree"           /* the tag's archive, which was fetched anew, holds something else */
 
 typedef struct RecordDrift {
         char *kind;         /* one of the above, or a newer version's */

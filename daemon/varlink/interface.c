@@ -173,7 +173,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Artifact, SD_VARLINK_FIELD_COMMENT("OS_ARCH
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Drift,
         SD_VARLINK_FIELD_COMMENT("vanished: no longer listed; tag: moved, or released anew; commit: the tag "
                                  "leads to another one; "
-                                 "tree: the archive of the tag holds something else"),
+                                 "tree: the archive of the tag holds something else; "
+                                 "checksum: SHA256SUMS says something else of a published file; "
+                                 "sums: SHA256SUMS is gone, or says something else of other files only; "
+                                 "signature: SHA256SUMS was signed anew, or its signature is gone"),
         SD_VARLINK_DEFINE_FIELD(kind, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("When it was first seen"),
         SD_VARLINK_DEFINE_FIELD(seenAt, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),

@@ -3,12 +3,11 @@
 import json
 
 from daemon import module
+from drift_check import AGAIN, TOLD, bytes_of, check_seen, drift
 from setting import wait_for
 from simulator.world import Module, Release, World
 
 MODULE = "platform/terraform-aws-vpc/aws"
-TOLD = "upstream is no longer what was published"
-AGAIN = "upstream is again what was published"
 COMMITS = ["a" * 40, "b" * 40, "c" * 40]
 
 
@@ -29,27 +28,6 @@ def start(daemon, upstream, *releases, network=None, **more):
     return daemon
 
 
-def bytes_of(daemon):
-    """Everything but records."""
-    return {path: data for path, data in daemon.tree().items() if not path.endswith("record.json")}
-
-
-def drift(daemon, package=MODULE, version="1.0.0"):
-    return [(one["kind"], one["detail"]) for one in daemon.versions(package)[version].get("drift", [])]
-
-
-def check_seen(daemon, kind, detail, package=MODULE, version="1.0.0"):
-    """By whoever asks, also after a restart without upstream."""
-    assert drift(daemon, package, version) == [(kind, detail)]
-    assert kind in daemon.run("show", package).stdout
-    assert detail in daemon.run("show", package, version).stdout
-    assert f"{kind}: {detail}" in daemon.run("why", package, version).stdout
-    assert daemon.run("why", package, version).returncode == 0
-
-
-# Tags
-
-
 def test_a_tag_that_leads_to_another_commit(daemon, upstream):
     start(daemon, upstream, tag("v1.0.0"), tag("v1.1.0"), source="tags").settle()
     before, whole = bytes_of(daemon), daemon.tree()
@@ -57,17 +35,17 @@ def test_a_tag_that_leads_to_another_commit(daemon, upstream):
     upstream.reset()
     for _ in range(3):
         daemon.sync()
-    check_seen(daemon, "commit", f"tag v1.0.0 is commit {COMMITS[1]}, was {COMMITS[0]}")
+    check_seen(daemon, MODULE, "commit", f"tag v1.0.0 is commit {COMMITS[1]}, was {COMMITS[0]}")
     assert daemon.text().count(TOLD) == 1 and bytes_of(daemon) == before
     assert not upstream.requests("codeload") and "drift" not in daemon.versions(MODULE)["1.1.0"]
     snapshot = daemon.snapshot(daemon.store)
     daemon.restart().settle()
-    check_seen(daemon, "commit", f"tag v1.0.0 is commit {COMMITS[1]}, was {COMMITS[0]}")
+    check_seen(daemon, MODULE, "commit", f"tag v1.0.0 is commit {COMMITS[1]}, was {COMMITS[0]}")
     assert daemon.text().count(TOLD) == 1 and daemon.snapshot(daemon.store) == snapshot
     # Once more elsewhere is news, and back again ends it.
     upstream.replace(modules(tag("v1.0.0", 2), tag("v1.1.0")))
     daemon.sync()
-    assert drift(daemon) == [("commit", f"tag v1.0.0 is commit {COMMITS[2]}, was {COMMITS[0]}")]
+    assert drift(daemon, MODULE) == [("commit", f"tag v1.0.0 is commit {COMMITS[2]}, was {COMMITS[0]}")]
     assert daemon.text().count(TOLD) == 2
     upstream.replace(modules(tag("v1.0.0"), tag("v1.1.0")))
     for _ in range(2):
@@ -108,7 +86,7 @@ def test_a_release_whose_tag_moves_while_it_is_fetched(daemon, upstream):
     before = bytes_of(daemon)
     for _ in range(2):
         daemon.sync()
-    assert drift(daemon) == [("tag", f"the commit of tag v1.0.0 is of {now}, was of {was}")]
+    assert drift(daemon, MODULE) == [("tag", f"the commit of tag v1.0.0 is of {now}, was of {was}")]
     assert daemon.text().count(TOLD) == 1 and bytes_of(daemon) == before
 
 
@@ -120,17 +98,17 @@ def test_a_forced_sync_of_a_tag_that_has_moved(daemon, upstream):
     h1 = daemon.versions(MODULE)["1.0.0"]["artifacts"][0]["h1"]
     upstream.replace(modules(tag("v1.0.0", 1, created=created)))
     daemon.sync()
-    assert drift(daemon) == []
+    assert drift(daemon, MODULE) == []
     for _ in range(2):
         daemon.sync("--force", MODULE, "1.0.0", status=1)
-    ((kind, detail),) = drift(daemon)
+    ((kind, detail),) = drift(daemon, MODULE)
     assert kind == "tree" and detail.startswith("the tree of tag v1.0.0 is h1:") and detail.endswith(f", was {h1}")
     assert daemon.text().count(TOLD) == 1 and bytes_of(daemon) == before
     daemon.restart().settle()
-    check_seen(daemon, kind, detail)
+    check_seen(daemon, MODULE, kind, detail)
     upstream.replace(modules(tag("v1.0.0", created=created)))
     daemon.sync("--force", MODULE, "1.0.0")
-    assert drift(daemon) == [] and daemon.text().count(AGAIN) == 1
+    assert drift(daemon, MODULE) == [] and daemon.text().count(AGAIN) == 1
     assert daemon.tree() == whole
 
 
@@ -138,7 +116,7 @@ def test_a_forced_sync_takes_what_may_change(daemon, upstream):
     start(daemon, upstream, tag("v1.0.0"), source="tags", immutable=False).settle()
     upstream.replace(modules(tag("v1.0.0", 1)))
     daemon.sync()
-    assert [kind for kind, _ in drift(daemon)] == ["commit"]
+    assert [kind for kind, _ in drift(daemon, MODULE)] == ["commit"]
     daemon.sync("--force", MODULE, "1.0.0")
     version = daemon.versions(MODULE)["1.0.0"]
     assert version["commit"] == COMMITS[1] and "drift" not in version

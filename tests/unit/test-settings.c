@@ -72,6 +72,8 @@ static void test_settings(void) {
         check_string(defaults->digest, "");
         check_int(defaults->connect_timeout_usec, 30 * USEC_PER_SEC);
         check_int(defaults->artifact_size_max, 4 * GIB);
+        check_int(defaults->recheck_interval_usec, 7 * USEC_PER_DAY);
+        check_int(defaults->recheck_per_hour, 120);
         check_int(strings_length(defaults->provider_hostnames), 2);
         check_int(defaults->n_keys, 1);
         check_string(defaults->keys[0].provider_namespace, "hashicorp");
@@ -106,6 +108,7 @@ static void test_settings(void) {
                 "65536}\n"
                 "workers: {parallel: 3, timeout: 1h}\n"
                 "modules: {maxEntries: 10, maxUnpackedSize: 512M, maxRatio: 1}\n"
+                "recheck: {interval: 1d12h, perHour: 100000}\n"
                 "store: {directoryPath: /srv/store/}\n"
                 "providerHostnames: [registry.example.com, \"localhost:8443\"]\n"
                 "keys:\n"
@@ -149,6 +152,8 @@ static void test_settings(void) {
         check_int(s->module_entries_max, 10);
         check_int(s->module_unpacked_size_max, 512 * MIB);
         check_int(s->module_ratio_max, 1);
+        check_int(s->recheck_interval_usec, USEC_PER_DAY + USEC_PER_DAY / 2);
+        check_int(s->recheck_per_hour, 100000);
         check_string(s->store_directory, "/srv/store");
         check_int(strings_length(s->provider_hostnames), 2);
         check_string(s->provider_hostnames[1], "localhost:8443");
@@ -222,6 +227,16 @@ static void test_settings_problems(void) {
                 "set/opendepot.yaml:1:29: 'minimumReleaseAge' must be between 0 and 366d, not '367d'\n"
                 "set/opendepot.yaml:1:48: 'prereleases' must be true or false, not text\n"
                 "set/opendepot.yaml:1:66: 'withdrawn' must be 'keep' or 'hide', not 'drop'\n");
+        check_settings("recheck: {interval: 0s, perHour: 1}\n", "");
+        check_settings("recheck: {interval: 367d, perHour: 0, every: 1d}\n",
+                "set/opendepot.yaml:1:21: 'interval' must be between 0 and 366d, not '367d'\n"
+                "set/opendepot.yaml:1:36: 'perHour' must be between 1 and 100000, not '0'\n"
+                "set/opendepot.yaml:1:39: unknown key 'every'\n");
+        check_settings("recheck: {interval: weekly, perHour: 100001}\n",
+                "set/opendepot.yaml:1:21: 'interval' must be a duration such as 30s, 15m or 1h, not "
+                "'weekly'\n"
+                "set/opendepot.yaml:1:38: 'perHour' must be between 1 and 100000, not '100001'\n");
+        check_settings("recheck: 7d\n", "set/opendepot.yaml:1:10: 'recheck' must be a mapping, not text\n");
         check_settings("transfers: {maxArtifactSize: 99999999999999999999G}\n",
                 "set/opendepot.yaml:1:30: 'maxArtifactSize' must be a size such as 512K, 32M or 4G, not "
                 "'99999999999999999999G'\n");

@@ -60,6 +60,8 @@ static void check_fresh(const Manager *manager) {
                 const Package *package = manager->runners[i]->package;
 
                 check(package->attempts == 0 && package->next_try_usec == 0 && package->n_statuses == 0);
+                check(package->recheck_usec == 0 && package->recheck_not_before_usec == 0 &&
+                        !package->recheck_next);
                 check_int(package->state, PACKAGE_UNKNOWN);
         }
 }
@@ -105,6 +107,9 @@ static void test_round_trip(void) {
         package->attempts = 4;
         package->last_check_usec = now - 5;
         package->next_try_usec = now + HOUR / 4;
+        package->recheck_usec = now - 3 * HOUR;
+        package->recheck_not_before_usec = now + HOUR / 6;
+        check_int(string_assign(&package->recheck_next, "5.1.0"), 0);
         status = package_set_status(package, "5.0.0", VERSION_FAILED, "digest mismatch");
         status->attempts = 2;
         status->next_try_usec = now + HOUR / 3;
@@ -123,6 +128,10 @@ static void test_round_trip(void) {
         check_int(package->attempts, 4);
         check_int(package->last_check_usec, now - 5);
         check_int(package->next_try_usec, now + HOUR / 4);
+        check_int(package->recheck_usec, now - 3 * HOUR);
+        check_int(package->recheck_not_before_usec, now + HOUR / 6);
+        check_string(package->recheck_next, "5.1.0");
+        check(!find_package(manager, "hashicorp/random")->recheck_next);
         /* What was under way has not failed. */
         check_int(package->n_statuses, 1);
         status = package_find_status(package, "5.0.0");
@@ -163,6 +172,7 @@ static void test_far_future(void) {
         package->state = PACKAGE_FAILED;
         package->attempts = 1;
         package->next_try_usec = now + 1000 * HOUR;
+        package->recheck_usec = package->recheck_not_before_usec = now + 1000 * HOUR;
         status->next_try_usec = UINT64_MAX;
         save(manager);
         manager_free(manager);
@@ -172,6 +182,7 @@ static void test_far_future(void) {
         package = find_package(manager, "hashicorp/aws");
         check(find_depot(manager, "timed")->next_poll_usec <= now + 2 * HOUR);
         check(package->next_try_usec <= now + 12 * HOUR);
+        check(package->recheck_usec <= now && package->recheck_not_before_usec <= now + 12 * HOUR);
         check(package_find_status(package, "5.0.0")->next_try_usec <= now + 12 * HOUR);
         manager_free(manager);
 }
@@ -192,6 +203,8 @@ static void note_with_clock_ahead(Manager *manager) {
         package->state = PACKAGE_FAILED;
         package->attempts = 1;
         package->next_try_usec = now + USEC_PER_MINUTE;
+        package->recheck_usec = now - HOUR;
+        package->recheck_not_before_usec = now + USEC_PER_MINUTE;
         status = package_set_status(package, "5.0.0", VERSION_FAILED, "why");
         status->attempts = 1;
         status->next_try_usec = now + USEC_PER_MINUTE;
@@ -208,6 +221,9 @@ static void check_delays(const Manager *manager, uint64_t noted_usec, uint64_t d
         check(find_depot(manager, "timed")->next_poll_usec <= now + HOUR / 2);
         check(package->next_try_usec >= before_usec + USEC_PER_MINUTE);
         check(package->next_try_usec <= now + USEC_PER_MINUTE);
+        check(package->recheck_usec >= before_usec - HOUR && package->recheck_usec <= now - HOUR);
+        check(package->recheck_not_before_usec >= before_usec + USEC_PER_MINUTE);
+        check(package->recheck_not_before_usec <= now + USEC_PER_MINUTE);
         check(package_find_status(package, "5.0.0")->next_try_usec <= now + USEC_PER_MINUTE);
         check_int(package_find_status(package, "6.0.0")->next_try_usec, due_usec);
         check(budgets_get(manager->budgets, "api.github.com")->reset_usec <= now + HOUR / 2);
@@ -302,7 +318,8 @@ static void test_damaged(void) {
 
         text = text_format(
                 "{\"packages\": [{\"name\": \"hashicorp/aws\", \"store\": \"fileSystem:%s\", "
-                "\"attempts\": 99999999999999, \"nextTry\": \"soon\", \"reason\": 5, \"versions\": {"
+                "\"attempts\": 99999999999999, \"nextTry\": \"soon\", \"reason\": 5, \"recheck\": -1, "
+                "\"recheckNext\": \"v1.0\", \"recheckNotBefore\": \"x\", \"versions\": {"
                 "\"1.0.0\": {\"attempts\": 18446744073709551615, \"reason\": \"why\"}, \"2.0.0\": null, "
                 "\"3.0.0\": {\"attempts\": \"x\"}, \"4.0.0\": [], \"5.0.0\": {\"nextTry\": -1}, \"latest\": "
                 "{\"attempts\": 1}, "
@@ -313,6 +330,7 @@ static void test_damaged(void) {
         package = find_package(manager, "hashicorp/aws");
         check_int(package->attempts, 1000);
         check_int(package->next_try_usec, 0);
+        check(package->recheck_usec == 0 && !package->recheck_next && package->recheck_not_before_usec == 0);
         check_int(package->n_statuses, 1);
         check_int(package_find_status(package, "1.0.0")->attempts, 1000);
         check_string(package_find_status(package, "1.0.0")->reason, "why");
