@@ -55,10 +55,12 @@ static int add_place(int ruleset, const SandboxPlace *place, uint64_t known) {
                 [SANDBOX_WRITE] = ACCESS_WRITE,
         };
         struct landlock_path_beneath_attr rule = { .allowed_access = access[place->access] & known };
-        _cleanup_close_ int fd =
-                place->path ? open(place->path, O_PATH | O_CLOEXEC) : fcntl(place->fd, F_DUPFD_CLOEXEC, 0);
+        _cleanup_close_ int opened = -EBADF;
+        int fd = place->fd;
         struct stat st;
 
+        if (place->path)
+                fd = opened = open(place->path, O_PATH | O_CLOEXEC);
         if (fd < 0)
                 return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : negative_errno();
         if (fstat(fd, &st) < 0)
@@ -200,6 +202,12 @@ static const int refused_without_children[] = {
         SCMP_SYS(execveat),
 };
 
+/* What is killed together with the process is its process group: nobody leaves that. */
+static const int refused_with_children[] = {
+        SCMP_SYS(setsid),
+        SCMP_SYS(setpgid),
+};
+
 static const unsigned long new_namespaces[] = {
         CLONE_NEWUSER,
         CLONE_NEWNS,
@@ -237,6 +245,8 @@ static int enter_filter(bool may_execute, unsigned *layers) {
                 r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
         if (!may_execute && r >= 0)
                 r = refuse_calls(filter, refused_without_children, ELEMENTSOF(refused_without_children));
+        if (may_execute && r >= 0)
+                r = refuse_calls(filter, refused_with_children, ELEMENTSOF(refused_with_children));
         for (size_t i = 0; may_execute && r >= 0 && i < ELEMENTSOF(new_namespaces); i++)
                 r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                         SCMP_A0(SCMP_CMP_MASKED_EQ, new_namespaces[i], new_namespaces[i]));

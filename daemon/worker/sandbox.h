@@ -14,11 +14,12 @@ typedef enum SandboxAccess {
 
 /* One place that stays open: a directory with everything below it, or one file. What does not exist is left out. */
 typedef struct SandboxPlace {
-        const char *path; /* NULL: `fd` is open there */
+        const char *path; /* NULL: `fd` is open on it, O_PATH suffices */
         SandboxAccess access;
         int fd;
 } SandboxPlace;
 
-/* For the rest of the process's life, and for what it starts. Without `may_execute` it starts nothing. A layer that the
- * kernel does not have is not in *ret_layers; an error (a negative errno) means that the process must not go on. */
+/* For the rest of the process's life, and for what it starts. Without `may_execute` it starts nothing; with it, everything
+ * that it starts stays in its process group. A layer that the kernel does not have is not in *ret_layers; an error (a
+ * negative errno) means that the process must not go on. */
 int sandbox_enter(const SandboxPlace *places, size_t n_places, bool may_execute, unsigned *ret_layers);

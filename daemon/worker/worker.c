@@ -38,6 +38,7 @@ struct WorkerJob {
         void *userdata;
 
         Cgroup *cgroup; /* NULL: none is to be had */
+        pid_t pid;      /* 0: not started, reaped, or not known */
         int pidfd, socket;
         sd_event_source *exit_source, *timer_source;
         bool timed_out;
@@ -120,12 +121,27 @@ static void pool_wake(WorkerPool *pool) {
         (void) sd_event_source_set_enabled(pool->defer_source, SD_EVENT_ONESHOT);
 }
 
+/* To the process and to what it has started. The number of its process group is its own, and nobody else's as long as it is not
+ * reaped. */
 static void job_signal(WorkerJob *job, int signal) {
-        if (job->pidfd >= 0)
+        if (job->pid > 0)
+                (void) kill(-job->pid, signal);
+        else if (job->pidfd >= 0)
                 (void) pidfd_send_signal(job->pidfd, signal, NULL, 0);
-        /* What it has started, too. */
         if (signal == SIGKILL && job->cgroup)
                 cgroup_kill(job->cgroup);
+}
+
+/* Takes what is left of the process when it has ended. What it has started and left behind ends with it. Returns whether it
+ * has; a negative errno if it cannot be known. */
+static int job_reap(WorkerJob *job, siginfo_t *ret_info) {
+        if (waitid(P_PIDFD, (id_t) job->pidfd, ret_info, WEXITED | WNOHANG | WNOWAIT) < 0)
+                return errno == EINTR ? 0 : negative_errno();
+        if (ret_info->si_pid == 0)
+                return 0;
+        job_signal(job, SIGKILL);
+        job->pid = 0;
+        return waitid(P_PIDFD, (id_t) job->pidfd, ret_info, WEXITED | WNOHANG) < 0 ? negative_errno() : 1;
 }
 
 /* The job has its result. Its owner hears of it in a later turn of the loop. */
@@ -208,13 +224,12 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents, voi
         WorkerJob *job = userdata;
         WorkerPool *pool = job->pool;
         siginfo_t info = {};
+        int r = job_reap(job, &info);
 
-        if (waitid(P_PIDFD, (id_t) job->pidfd, &info, WEXITED | WNOHANG) < 0) {
-                if (errno == EINTR)
-                        return 0;
-                job_fail(job, "the worker cannot be waited for: %s", strerror(errno));
-        } else if (info.si_pid == 0)
+        if (r == 0)
                 return 0;
+        if (r < 0)
+                job_fail(job, "the worker cannot be waited for: %s", strerror(-r));
         else if (job->state == JOB_RUNNING)
                 job_read_report(job, &info);
 
@@ -313,6 +328,7 @@ static int job_adopt_process(WorkerJob *job, int pidfd) {
         int r;
 
         job->pidfd = pidfd;
+        job->pid = MAX_OF(pidfd_getpid(pidfd), 0);
         if (job->state == JOB_ENDING)
                 job_signal(job, SIGKILL);
         else
@@ -324,6 +340,7 @@ static int job_adopt_process(WorkerJob *job, int pidfd) {
                 /* Without a source nobody would reap it: do it here; a process that has hardly begun ends at once. */
                 job_signal(job, SIGKILL);
                 (void) waitid(P_PIDFD, (id_t) job->pidfd, &info, WEXITED);
+                job->pid = 0;
                 job_fail(job, "cannot watch the worker: %s", strerror(-r));
         }
         return r;
@@ -397,7 +414,8 @@ static void job_start(WorkerJob *job) {
 
         job_unlink(job);
         job_link(job, JOB_STARTING);
-        job->timeout_usec = pool->limits.timeout_usec;
+        job->timeout_usec =
+                job->request.timeout_usec > 0 ? job->request.timeout_usec : pool->limits.timeout_usec;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
                 job_fail(job, "cannot make a socket for the worker: %s", strerror(errno));
@@ -492,8 +510,7 @@ static void reap(WorkerJob *job, const struct timespec *deadline) {
                 struct timespec now, step = { .tv_nsec = 1000000 };
                 siginfo_t info = {};
 
-                if (waitid(P_PIDFD, (id_t) job->pidfd, &info, WEXITED | WNOHANG) < 0 ? errno != EINTR
-                                                                                     : info.si_pid != 0)
+                if (job_reap(job, &info) != 0)
                         return;
                 (void) clock_gettime(CLOCK_MONOTONIC, &now);
                 if (now.tv_sec > deadline->tv_sec ||

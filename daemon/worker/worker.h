@@ -2,7 +2,8 @@
  *
  * A job's descriptors and description go over a SOCK_SEQPACKET pair; the report comes back on it as one JSON document of at
  * most WORKER_REPORT_SIZE_MAX bytes that is schema-checked like any hostile input. The process is watched by pidfd,
- * has a wall-clock limit, and is ended with SIGTERM and, two seconds later, SIGKILL. */
+ * has a wall-clock limit, and is ended with SIGTERM and, two seconds later, SIGKILL; so is all that it has started, which is
+ * gone at the latest when it is. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -64,7 +65,8 @@ typedef struct WorkerScan {
 /* Descriptors are taken over by worker_pool_submit(), whatever it returns. Unused ones are -EBADF. */
 typedef struct WorkerRequest {
         WorkerKind kind;
-        int cgroup_fd; /* the pool's business: where the worker puts itself into its control group */
+        uint64_t timeout_usec; /* wall clock; 0: that of the pool */
+        int cgroup_fd;         /* the pool's business: where the worker puts itself into its control group */
         int input_fd; /* hash-zip: the file, which is fsynced; repack: archive; signature: the data; keys: the file */
         int output_fd; /* repack: empty file opened for writing; fsynced by the worker */
 

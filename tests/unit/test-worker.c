@@ -316,6 +316,88 @@ static void test_time_limit(void) {
         answer_done(&answer);
 }
 
+static void read_number(const char *name, long *ret) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        size_t size;
+
+        check(asprintf(&path, "%s/%s", directory, name) > 0);
+        while (fs_read_file(AT_FDCWD, path, MIB, &text, &size) < 0 || size == 0) {
+                check(sd_event_run(event, 10 * USEC_PER_MSEC) >= 0);
+                free(TAKE_PTR(text));
+        }
+        check(unlink(path) == 0);
+        *ret = strtol(text, NULL, 10);
+        check(*ret > 1);
+}
+
+/* A process group whose processes have been killed is there until init has taken the last of them. */
+static void wait_for_end(long group) {
+        uint64_t deadline = clock_boottime_usec() + 30 * USEC_PER_SEC;
+
+        while (kill((pid_t) -group, 0) == 0) {
+                check(clock_boottime_usec() < deadline);
+                (void) usleep(1000);
+        }
+        check_int(errno, ESRCH);
+}
+
+/* Each of them starts its successor and ends. */
+#define CHAINS "trap '' TERM; next() { next & }; for i in 1 2 3 4 5; do next & done;"
+
+/* What a worker has started ends with it, however it ends, and does not keep it from ending. */
+static void test_what_is_left(void) {
+        static const char *const bodies[] = {
+                "trap '' TERM; sleep 600 & tell; " HEAD H1 TAIL,
+                CHAINS " tell; " HEAD H1 TAIL,
+                "(trap '' TERM; sleep 600; sleep 600) & tell; kill -SEGV $$",
+                "(trap '' TERM; sleep 600; sleep 600) & tell; exec sleep 600",
+                "trap '' TERM; sleep 600 & tell; while :; do sleep 0.05; done",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+                WorkerLimits limits = default_limits;
+                _cleanup_free_ char *program = NULL, *body = NULL;
+                bool ends = i < 3, is_cancelled = i == 4;
+                Answer answer = {};
+                WorkerPool *pool;
+                WorkerJob *job;
+                long group;
+
+                check(asprintf(&body, "tell() { echo $$ > %s/new; mv %s/new %s/group; }; %s", directory,
+                              directory, directory, bodies[i]) > 0);
+                program = script(body);
+                limits.timeout_usec = ends || is_cancelled ? 60 * USEC_PER_SEC : USEC_PER_SEC;
+                pool = new_pool(program, &limits);
+                job = submit_zip(pool, &answer);
+                read_number("group", &group);
+                if (is_cancelled) {
+                        (void) worker_job_cancel(job);
+                        run_until_idle(pool);
+                } else
+                        run_until(&answer.n, 1);
+                check_int(answer.result, i < 2 ? WORKER_OK : is_cancelled ? 0 : WORKER_FAILED);
+                wait_for_end(group);
+                worker_pool_free(pool);
+                answer_done(&answer);
+        }
+}
+
+/* A job may have a limit of its own. */
+static void test_own_time_limit(void) {
+        _cleanup_free_ char *slow = script("exec sleep 60");
+        WorkerPool *pool = new_pool(slow, &default_limits);
+        WorkerRequest request = WORKER_REQUEST_INIT(WORKER_HASH_ZIP);
+        Answer answer = {};
+
+        request.input_fd = empty_zip();
+        request.timeout_usec = USEC_PER_SEC;
+        check_int(worker_pool_submit(pool, &request, on_done, &answer, NULL), 0);
+        run_until(&answer.n, 1);
+        check_string(answer.message, "the worker (hash-zip) took longer than 1 s and was ended");
+        worker_pool_free(pool);
+        answer_done(&answer);
+}
+
 static void test_cancel(const char *worker) {
         _cleanup_free_ char *slow = script("exec sleep 60");
         WorkerLimits limits = default_limits;
@@ -445,6 +527,8 @@ int main(void) {
         test_environment();
         test_real(worker);
         test_time_limit();
+        test_own_time_limit();
+        test_what_is_left();
         test_cancel(worker);
         test_death_of_the_daemon(worker);
 
