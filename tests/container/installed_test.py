@@ -1,7 +1,6 @@
 """The installed system, tested from inside: installed_test.py RESULT-FILE, run as root in a booted container.
 
-Writes `ok NAME` or `not ok NAME` with the cause for each check, and last a line `end`. The checks stand in the order in
-which they run; each leaves the service running and the store in order.
+The checks stand in the order in which they run; each leaves the service running and the store in order.
 """
 
 import json
@@ -11,18 +10,30 @@ import pwd
 import re
 import sys
 import time
-import traceback
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / name) for name in (".", "e2e")]
+from installed import (  # noqa: E402
+    CONFIGURATION,
+    SOCKET,
+    STORE,
+    UNIT,
+    Skipped,
+    call,
+    ctl,
+    cursor,
+    journal,
+    message_ids,
+    run_tests,
+    show,
+    systemctl,
+    test,
+    write_depot,
+)
 from oci import Registry  # noqa: E402
-from setting import TREE, run, settings, wait_for  # noqa: E402
+from setting import run, settings, wait_for  # noqa: E402
 from simulator.client import Simulator  # noqa: E402
 from simulator.world import App, Installation, Module, Release, World  # noqa: E402
 
-UNIT = "opendepot.service"
-CONFIGURATION = pathlib.Path("/etc/opendepot")
-STORE = pathlib.Path("/var/lib/opendepot/store")
-SOCKET = "/run/opendepot/io.defdev.opendepot"
 UPSTREAM = Simulator(pathlib.Path("/srv/simulator"), arguments=["--demo"])
 WATCHDOG_SECONDS = 3
 PERMISSION_DENIED = 5  # exit status of opendepotctl
@@ -30,58 +41,6 @@ PERMISSION_DENIED = 5  # exit status of opendepotctl
 TRIVY = pathlib.Path("/usr/bin/trivy")
 FIXTURES = pathlib.Path("/opendepot-fixtures")
 DATABASE = pathlib.Path("/var/lib/opendepot-trivy")
-
-TESTS = []
-
-
-class Skipped(Exception):
-    """What the check needs is not here."""
-
-
-def test(function):
-    TESTS.append(function)
-    return function
-
-
-def systemctl(*arguments, check=True):
-    return run("systemctl", *arguments, check=check).stdout.strip()
-
-
-def show(name):
-    return systemctl("show", "--value", f"--property={name}", UNIT)
-
-
-def ctl(*arguments, user=None, check=True):
-    prefix = ["runuser", "-u", user, "--"] if user else []
-    return run(*prefix, "opendepotctl", *arguments, check=check)
-
-
-def call(method, **parameters):
-    """A method of the control interface as any varlink client calls it."""
-    return json.loads(
-        run("varlinkctl", "call", "--json=short", SOCKET, f"io.defdev.opendepot.{method}", json.dumps(parameters)).stdout
-    )
-
-
-def journal(*matches):
-    """The daemon's entries, as dictionaries of their fields."""
-    run("journalctl", "--sync")
-    lines = run("journalctl", "--output=json", f"--unit={UNIT}", *matches).stdout.splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def cursor():
-    return re.search(r"cursor: (\S+)", run("journalctl", "--show-cursor", "-n0", "--quiet").stdout).group(1)
-
-
-def write_depot(name, **spec):
-    document = {
-        "apiVersion": "opendepot.defdev.io/v1alpha1",
-        "kind": "Depot",
-        "metadata": {"name": name, "namespace": "platform"},
-        "spec": spec,
-    }
-    (CONFIGURATION / f"conf.d/{name}.yaml").write_text(json.dumps(document))
 
 
 def modules(constraint):
@@ -111,11 +70,6 @@ def wait_until_restarted(pid, seconds):
         return systemctl("is-active", UNIT, check=False) == "active" and show("MainPID") not in ("0", pid)
 
     wait_for(restarted, seconds, f"the restart of {UNIT}")
-
-
-def message_ids():
-    text = (TREE / "daemon/base/message-id.h").read_text()
-    return set(re.findall(r'"([0-9a-f]{32})"', text))
 
 
 def check_store():
@@ -511,25 +465,6 @@ def nothing_was_denied_or_leaked():
     assert not [entry for entry in journal() if "Changes of the clock" in entry["MESSAGE"]]
 
 
-def main():
-    os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    with open(sys.argv[1], "w", encoding="utf-8", buffering=1) as result:
-        for function in TESTS:
-            name = "installed: " + function.__name__.replace("_", " ")
-            since = cursor()
-            try:
-                function()
-                print(f"ok {name}", file=result)
-            except Skipped as reason:
-                print(f"skip {name}: {reason}", file=result)
-            except Exception:  # pylint: disable=broad-exception-caught
-                print(f"not ok {name}", file=result)
-                log = run("journalctl", "--quiet", f"--after-cursor={since}", "--output=cat", check=False).stdout
-                text = traceback.format_exc() + "\n".join(log.splitlines()[-25:])
-                print("\n".join("    " + line for line in text.splitlines()), file=result)
-        UPSTREAM.stop()
-        print("end", file=result)
-
-
 if __name__ == "__main__":
-    main()
+    run_tests("installed", sys.argv[1])
+    UPSTREAM.stop()
