@@ -133,10 +133,10 @@ static void run_job(const WorkerDescription *description, unsigned layers, Worke
                 r = openpgp_run(description, report);
                 break;
         case WORKER_SCAN:
-                r = scan_run(description, layers, report);
+                r = scan_run(description, report);
                 break;
         case WORKER_SCANNER:
-                r = scan_probe_run(description, layers, report);
+                r = scan_probe_run(description, report);
                 break;
         case WORKER_PROBE:
                 report->layers = layers;

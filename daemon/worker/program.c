@@ -12,8 +12,10 @@
 
 #include "base/text.h"
 
-/* How much is kept of what it writes to standard error: the end. */
-#define ERROR_SIZE_MAX 512
+/* How much is kept of what it writes to standard error: the end; and how much of its last line. */
+#define ERROR_SIZE_MAX (4 * KIB)
+#define ERROR_LINE_MAX 400
+#define FIRST_FREE_FD (PROGRAM_GIVEN_FD + PROGRAM_GIVEN_MAX)
 #define BLOCK_SIZE (64 * KIB)
 
 typedef struct Run {
@@ -46,7 +48,37 @@ static void lower_limit(__rlimit_resource_t resource, uint64_t value) {
         (void) setrlimit(resource, &limit);
 }
 
-static int prepare_child(const Program *program, int output, int error, pid_t parent) {
+/* Puts the descriptors where the program expects them. All go up first, so that nothing is overwritten. Standard input is the
+ * worker's: the null device. The socket to the daemon is not among them. */
+static int place_descriptors(const Program *program, int output, int error) {
+        int from[FIRST_FREE_FD];
+
+        for (size_t i = 0; i < ELEMENTSOF(from); i++)
+                from[i] = -EBADF;
+        from[STDOUT_FILENO] = output;
+        from[STDERR_FILENO] = error;
+        from[PROGRAM_FD] = program->executable_fd;
+        for (size_t i = 0; i < program->n_given; i++)
+                from[PROGRAM_GIVEN_FD + i] = program->given_fds[i];
+        for (size_t i = 0; i < ELEMENTSOF(from); i++) {
+                if (from[i] < 0)
+                        continue;
+                from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+                if (from[i] < 0)
+                        return negative_errno();
+        }
+        for (int i = STDOUT_FILENO; i < FIRST_FREE_FD; i++) {
+                if (from[i] < 0 && i > STDERR_FILENO)
+                        (void) close(i);
+                else if (from[i] >= 0 && dup2(from[i], i) < 0)
+                        return negative_errno();
+        }
+        return close_range(FIRST_FREE_FD, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? negative_errno() : 0;
+}
+
+static int prepare_child(const Program *program, int output, int error, int *started, pid_t parent) {
+        int r;
+
         /* What our parent ignores stays ignored over an exec. */
         if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || signal(SIGXFSZ, SIG_DFL) == SIG_ERR)
                 return negative_errno();
@@ -56,24 +88,28 @@ static int prepare_child(const Program *program, int output, int error, pid_t pa
                 return -ESRCH;
         if (fchdir(program->directory_fd) < 0)
                 return negative_errno();
-        /* Standard input is the worker's: the null device. */
-        if ((output >= 0 && dup2(output, STDOUT_FILENO) < 0) || dup2(error, STDERR_FILENO) < 0)
+        r = fcntl(*started, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+        if (r < 0)
                 return negative_errno();
-        if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-                return negative_errno();
+        *started = r;
+        r = place_descriptors(program, output, error);
+        if (r < 0)
+                return r;
         lower_limit(RLIMIT_DATA, program->data_max);
         lower_limit(RLIMIT_FSIZE, program->file_size_max);
         lower_limit(RLIMIT_NOFILE, program->files_max);
+        lower_limit(RLIMIT_NPROC, program->processes_max);
         return 0;
 }
 
 /* Only what is safe between fork() and exec; an error goes to `started`, which an exec closes. */
 [[noreturn]] static void run_child(
         const Program *program, char *const *environment, int output, int error, int started, pid_t parent) {
-        int r = prepare_child(program, output, error, parent);
+        int r = prepare_child(program, output, error, &started, parent);
 
         if (r >= 0) {
-                (void) execveat(program->executable_fd, "", program->arguments, environment, AT_EMPTY_PATH);
+                (void) execveat(
+                        PROGRAM_FD, "", (char *const *) program->arguments, environment, AT_EMPTY_PATH);
                 r = negative_errno();
         }
         (void) !write(started, &r, sizeof(r));
@@ -85,7 +121,7 @@ static int prepare_child(const Program *program, int output, int error, pid_t pa
 static int start(Run *run) {
         const Program *program = run->program;
         _cleanup_free_ char *home = text_format("HOME=%s", program->home);
-        _cleanup_free_ char *temporary = text_format("TMPDIR=%s", program->home);
+        _cleanup_free_ char *temporary = text_format("TMPDIR=%s", program->temporary);
         char *environment[] = { home, temporary, NULL };
         _cleanup_close_ int output = -EBADF, error = -EBADF, started = -EBADF;
         int ends[2], failure = 0;
@@ -94,7 +130,9 @@ static int start(Run *run) {
 
         if (!home || !temporary)
                 return -ENOMEM;
-        if (program->on_output) {
+        if (program->n_given > PROGRAM_GIVEN_MAX)
+                return -EINVAL;
+        if (program->output_fd < 0 && program->on_output) {
                 if (pipe2(ends, O_CLOEXEC) < 0)
                         return negative_errno();
                 run->output = ends[0];
@@ -117,7 +155,8 @@ static int start(Run *run) {
         if (run->pid < 0)
                 return negative_errno();
         if (run->pid == 0)
-                run_child(program, environment, output, error, started, worker);
+                run_child(program, environment, output >= 0 ? output : program->output_fd, error, started,
+                        worker);
         started = close_fd(started);
         do
                 n = read(run->started, &failure, sizeof(failure));
@@ -200,18 +239,20 @@ static int drain(Run *run, int *fd, char *block) {
         return MIN_OF(r, 0);
 }
 
-static char *describe_error(Run *run) {
-        char text[ERROR_SIZE_MAX + 1];
+static char *last_line(const Run *run) {
+        char text[ERROR_SIZE_MAX + 1], *line;
         size_t size = run->tail_size;
 
         memcpy(text, run->tail, size);
+        for (size_t i = 0; i < size; i++)
+                text[i] = text[i] ? text[i] : '?';
         while (size > 0 && strchr(" \t\r\n", text[size - 1]))
                 size--;
-        for (size_t i = 0; i < size; i++)
-                if ((unsigned char) text[i] < ' ')
-                        text[i] = ' ';
         text[size] = '\0';
-        return size > 0 ? text_printable(text) : NULL;
+        if (size == 0)
+                return NULL;
+        line = strrchr(text, '\n');
+        return text_line(line ? line + 1 : text, ERROR_LINE_MAX);
 }
 
 void program_end_done(ProgramEnd *end) {
@@ -247,7 +288,7 @@ int program_run(const Program *program, ProgramEnd *ret) {
         *ret = (ProgramEnd) {
                 .exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
                 .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                .error = describe_error(&run),
+                .error = last_line(&run),
         };
         return 0;
 }

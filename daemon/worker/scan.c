@@ -10,7 +10,6 @@
 #include "scan/report.h"
 #include "scan/scanner.h"
 #include "worker/file.h"
-#include "worker/layer.h"
 #include "worker/scan-copy.h"
 #include "worker/scanner-process.h"
 
@@ -21,18 +20,16 @@
 typedef struct Scan {
         const WorkerDescription *description;
         const WorkerRequest *request;
-        bool scoped;
         char name[SCAN_COPY_NAME_MAX]; /* of the executable */
         ScanReport report;
         char **error;
 } Scan;
 
-static ScannerProcess process_of(const WorkerRequest *request, bool scoped) {
+static ScannerProcess process_of(const WorkerRequest *request) {
         return (ScannerProcess) {
                 .program_fd = request->scanner_fd,
                 .database_fd = request->database_fd,
                 .scratch_fd = request->directory_fd,
-                .signals_are_scoped = scoped,
         };
 }
 
@@ -54,7 +51,7 @@ static int make_copy(Scan *scan) {
 static int run_scanner(Scan *scan) {
         const WorkerRequest *request = scan->request;
         const char *arguments[SCANNER_ARGUMENTS_MAX];
-        ScannerProcess process = process_of(request, scan->scoped);
+        ScannerProcess process = process_of(request);
 
         scanner_arguments(request->scan.subject, request->scan.scanner_flags,
                 request->database_fd >= 0 ? SCANNER_DATABASE_PATH : SCANNER_CACHE_PATH, TARGET, arguments);
@@ -191,11 +188,10 @@ static int write_findings(Scan *scan) {
         return 0;
 }
 
-int scan_run(const WorkerDescription *description, unsigned layers, WorkerReport *report) {
+int scan_run(const WorkerDescription *description, WorkerReport *report) {
         Scan scan = {
                 .description = description,
                 .request = &description->request,
-                .scoped = layers & SANDBOX_BIT(SANDBOX_SCOPE),
                 .error = &report->message,
         };
         int r;
@@ -222,9 +218,9 @@ int scan_run(const WorkerDescription *description, unsigned layers, WorkerReport
 }
 
 /* What the scanner prints for one argument or two. */
-static int ask(const WorkerRequest *request, bool scoped, const char *const *arguments, char **ret_text,
-        char **ret_error) {
-        ScannerProcess process = process_of(request, scoped);
+static int ask(
+        const WorkerRequest *request, const char *const *arguments, char **ret_text, char **ret_error) {
+        ScannerProcess process = process_of(request);
         _cleanup_close_ int output_fd =
                 openat(request->directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         size_t size;
@@ -241,22 +237,21 @@ static int ask(const WorkerRequest *request, bool scoped, const char *const *arg
         return r < 0 ? r : fs_read_fd(output_fd, HELP_SIZE_MAX, ret_text, &size);
 }
 
-int scan_probe_run(const WorkerDescription *description, unsigned layers, WorkerReport *report) {
+int scan_probe_run(const WorkerDescription *description, WorkerReport *report) {
         static const char *const version_arguments[] = { "--version", NULL };
         static const char *const help_arguments[] = { "fs", "--help", NULL };
         const WorkerRequest *request = &description->request;
-        bool scoped = layers & SANDBOX_BIT(SANDBOX_SCOPE);
         _cleanup_free_ char *version = NULL, *help = NULL;
         const char *missing = NULL;
         int r;
 
         r = scanner_prepare(request->directory_fd);
         if (r >= 0)
-                r = ask(request, scoped, version_arguments, &version, &report->message);
+                r = ask(request, version_arguments, &version, &report->message);
         if (r >= 0 && scanner_parse_version(version, report->scanner) < 0)
                 return refuse(&report->message, "the scanner does not tell its version: it is not Trivy");
         if (r >= 0)
-                r = ask(request, scoped, help_arguments, &help, &report->message);
+                r = ask(request, help_arguments, &help, &report->message);
         if (r >= 0)
                 r = scanner_parse_help(help, &report->scanner_flags, &missing);
         if (r == -EOPNOTSUPP)

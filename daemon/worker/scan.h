@@ -5,6 +5,6 @@
 
 /* WORKER_SCAN. Refused (-EBADMSG) is what cannot be assessed: the scanner's report does not prove that it has looked. Failed is a
  * scanner that did not do its work. */
-int scan_run(const WorkerDescription *description, unsigned layers, WorkerReport *report);
+int scan_run(const WorkerDescription *description, WorkerReport *report);
 /* WORKER_SCANNER: which scanner it is, and which flags it knows. */
-int scan_probe_run(const WorkerDescription *description, unsigned layers, WorkerReport *report);
+int scan_probe_run(const WorkerDescription *description, WorkerReport *report);

@@ -21,10 +21,9 @@ typedef struct ScannerProcess {
         int output_fd;   /* empty file: what it prints */
         uint64_t output_max;
         const char *const *arguments; /* without the program's name */
-        bool signals_are_scoped;      /* the sandbox lets signals reach nobody but what was started in it */
 } ScannerProcess;
 
 int scanner_prepare(int scratch_fd);
-/* Runs it until it ends, and ends what it leaves behind. Returns 0 if it ended with exit status 0, -EPROTO with what happened in
+/* Runs it until it ends. Returns 0 if it ended with exit status 0, -EPROTO with what happened in
  * *ret_error if not, or another negative errno. */
 int scanner_run(const ScannerProcess *process, char **ret_error);

@@ -22,7 +22,7 @@ typedef struct Scanned {
         char *message;
         ScanSummary summary;
         char scanner[SCANNER_VERSION_SIZE];
-        unsigned flags, layers;
+        unsigned flags;
         char *findings, *raw, *sbom; /* documents */
         int directory_fd, findings_fd, raw_fd, sbom_fd;
 } Scanned;
@@ -47,7 +47,6 @@ static void scan_done(const WorkerReport *report, void *userdata) {
                 check_int(scan_summary_copy(&report->scan, &scanned->summary), 0);
         memcpy(scanned->scanner, report->scanner, sizeof(scanned->scanner));
         scanned->flags = report->scanner_flags;
-        scanned->layers = report->layers;
 }
 
 static int scan_directory(void) {
