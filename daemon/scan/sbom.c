@@ -283,7 +283,30 @@ static int get_property(const Place *place, const char *name, const char **ret) 
         return place_refuse(place, "properties", "lack %s", name);
 }
 
-static int merge_component(SbomWriter *writer, const Place *place, const char *name, bool *binary) {
+/* A document on its way into another. */
+typedef struct Merge {
+        SbomWriter *writer;
+        JsonStream *stream;
+        const char *name; /* that its binary gets */
+        char *known_as;   /* that it had; NULL: it was not seen yet */
+        char **ret_error;
+} Merge;
+
+static int merge_binary(Merge *merge, const Place *place) {
+        const char *name, *type;
+        int r;
+
+        if (merge->known_as)
+                return place_refuse(place, NULL, "a second binary");
+        r = get_text(place, "name", PLACE_REQUIRED, &name);
+        if (r >= 0)
+                r = get_property(place, PROPERTY_TYPE, &type);
+        if (r >= 0)
+                r = string_assign(&merge->known_as, name);
+        return r < 0 ? r : sbom_writer_binary(merge->writer, merge->name, type);
+}
+
+static int merge_component(Merge *merge, const Place *place) {
         SbomPackage package = {};
         const char *type;
         int r;
@@ -291,14 +314,9 @@ static int merge_component(SbomWriter *writer, const Place *place, const char *n
         r = get_text(place, "type", PLACE_REQUIRED, &type);
         if (r < 0)
                 return r;
-        if (streq(type, "application")) {
-                if (*binary)
-                        return place_refuse(place, NULL, "a second binary");
-                *binary = true;
-                r = get_property(place, PROPERTY_TYPE, &type);
-                return r < 0 ? r : sbom_writer_binary(writer, name, type);
-        }
-        if (!*binary)
+        if (streq(type, "application"))
+                return merge_binary(merge, place);
+        if (!merge->known_as)
                 return place_refuse(place, NULL, "a component of no binary");
         r = get_text(place, "name", PLACE_REQUIRED, &package.name);
         if (r >= 0)
@@ -309,7 +327,7 @@ static int merge_component(SbomWriter *writer, const Place *place, const char *n
                 r = get_property(place, PROPERTY_PACKAGE_ID, &package.id);
         if (r >= 0)
                 r = get_property(place, PROPERTY_PACKAGE_TYPE, &package.type);
-        return r < 0 ? r : sbom_writer_package(writer, &package);
+        return r < 0 ? r : sbom_writer_package(merge->writer, &package);
 }
 
 /* A bom-ref of ours without its number: the id of the package, "" for the binary, NULL for the document itself. */
@@ -353,61 +371,63 @@ static int merge_dependency(SbomWriter *writer, const Place *place) {
         return joined ? add_dependencies(writer, joined, ids) : -ENOMEM;
 }
 
-/* What the stream says is wrong, unless a message says more. */
-static int stream_failed(JsonStream *stream, int r, char **ret_error) {
-        if (!*ret_error && json_stream_error(stream))
-                text_set(ret_error, "%s", json_stream_error(stream));
-        return r;
-}
-
-static int merge_elements(SbomWriter *writer, JsonStream *document, const char *name, bool dependencies,
-        bool *binary, char **ret_error) {
+static int merge_elements(Merge *merge, bool dependencies) {
         int r;
 
-        r = json_stream_enter(document, '[');
+        r = json_stream_enter(merge->stream, '[');
         if (r == 0) {
-                text_set(ret_error, "a member is not an array");
+                text_set(merge->ret_error, "a member is not an array");
                 return -EBADMSG;
         }
-        while (r >= 0 && (r = json_stream_next_element(document)) > 0) {
+        while (r >= 0 && (r = json_stream_next_element(merge->stream)) > 0) {
                 _cleanup_(json_unrefp) json_object *value = NULL;
                 Place place;
 
-                r = json_stream_value(document, &value);
+                r = json_stream_value(merge->stream, &value);
                 if (r >= 0)
                         r = place_open(value, dependencies ? "dependency" : "component", json_type_object,
-                                &place, ret_error);
+                                &place, merge->ret_error);
                 if (r >= 0)
-                        r = dependencies ? merge_dependency(writer, &place)
-                                         : merge_component(writer, &place, name, binary);
+                        r = dependencies ? merge_dependency(merge->writer, &place)
+                                         : merge_component(merge, &place);
         }
         return r;
 }
 
-int sbom_merge(SbomWriter *writer, JsonStream *document, const char *name, char **ret_error) {
-        bool binary = false;
+static int merge_document(Merge *merge) {
         const char *key;
         int r;
 
-        r = json_stream_enter(document, '{');
+        r = json_stream_enter(merge->stream, '{');
         if (r == 0) {
-                text_set(ret_error, "not an object");
+                text_set(merge->ret_error, "not an object");
                 return -EBADMSG;
         }
-        while (r >= 0 && (r = json_stream_next_member(document, &key)) > 0) {
+        while (r >= 0 && (r = json_stream_next_member(merge->stream, &key)) > 0) {
                 bool dependencies = streq(key, "dependencies");
 
-                if (dependencies && !binary) {
-                        text_set(ret_error, "the document names no binary before what depends on what");
+                if (dependencies && !merge->known_as) {
+                        text_set(merge->ret_error,
+                                "the document names no binary before what depends on what");
                         r = -EBADMSG;
                 } else if (dependencies || streq(key, "components"))
-                        r = merge_elements(writer, document, name, dependencies, &binary, ret_error);
+                        r = merge_elements(merge, dependencies);
         }
-        if (r >= 0)
-                r = json_stream_finish(document);
-        if (r >= 0 && !binary) {
-                text_set(ret_error, "the document names no binary");
+        if (r >= 0 && !merge->known_as) {
+                text_set(merge->ret_error, "the document names no binary");
                 return -EBADMSG;
         }
-        return r < 0 ? stream_failed(document, r, ret_error) : 0;
+        return r;
+}
+
+int sbom_merge(SbomWriter *writer, JsonStream *stream, const char *name, char **ret_name, char **ret_error) {
+        Merge merge = { .writer = writer, .stream = stream, .name = name, .ret_error = ret_error };
+        int r = merge_document(&merge);
+
+        if (r < 0 && !*ret_error && json_stream_error(stream))
+                text_set(ret_error, "%s", json_stream_error(stream));
+        if (r >= 0 && ret_name)
+                *ret_name = TAKE_PTR(merge.known_as);
+        free(merge.known_as);
+        return MIN_OF(r, 0);
 }

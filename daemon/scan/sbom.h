@@ -37,6 +37,7 @@ int sbom_writer_binary(SbomWriter *writer, const char *name, const char *type);
 int sbom_writer_package(SbomWriter *writer, const SbomPackage *package);
 int sbom_writer_finish(SbomWriter *writer);
 
-/* Adds the binary of a document that was written here under another name. Returns 0, -EBADMSG with *ret_error a message to be
- * freed, or what reading and writing gave. */
-int sbom_merge(SbomWriter *writer, JsonStream *document, const char *name, char **ret_error);
+/* Adds the binary of a document that was written here under another name; *ret_name (may be NULL) is the one that it had there. The
+ * document is the value that stands in `stream`. Returns 0, -EBADMSG with *ret_error a message to be freed, or what reading and
+ * writing gave. */
+int sbom_merge(SbomWriter *writer, JsonStream *stream, const char *name, char **ret_name, char **ret_error);

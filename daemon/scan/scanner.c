@@ -69,20 +69,18 @@ int scanner_parse_help(const char *text, unsigned *ret_flags, const char **ret_m
         return 0;
 }
 
-void scanner_arguments(ScanSubject subject, unsigned flags, const char *cache, const char *target,
-        const char *ret_arguments[static SCANNER_ARGUMENTS_MAX]) {
-        /* Only what is about the database is needed for one kind and not for the other. */
-        static const unsigned of_modules =
-                SCANNER_FLAG_BIT(SCANNER_NO_CHECK_UPDATE) | SCANNER_FLAG_BIT(SCANNER_NO_POLICY_UPDATE);
-        static const unsigned of_packages =
-                SCANNER_FLAG_BIT(SCANNER_NO_JAVA_DATABASE) | SCANNER_FLAG_BIT(SCANNER_ALL_PACKAGES);
-        bool module = subject == SCAN_MODULE;
+/* Only what is about the database is needed for one kind and not for the other. */
+#define FLAGS_OF_MODULES                                                                                    \
+        (SCANNER_FLAG_BIT(SCANNER_NO_CHECK_UPDATE) | SCANNER_FLAG_BIT(SCANNER_NO_POLICY_UPDATE))
+#define FLAGS_OF_DATABASE SCANNER_FLAG_BIT(SCANNER_NO_JAVA_DATABASE)
+
+static void make_arguments(const char *command, const char *scanners, unsigned flags, const char *cache,
+        const char *target, const char *ret_arguments[static SCANNER_ARGUMENTS_MAX]) {
         size_t n = 0;
 
-        flags &= ~(module ? of_packages : of_modules);
-        ret_arguments[n++] = subject == SCAN_BINARY ? "rootfs" : "fs";
+        ret_arguments[n++] = command;
         ret_arguments[n++] = "--scanners";
-        ret_arguments[n++] = module ? "misconfig" : "vuln";
+        ret_arguments[n++] = scanners;
         ret_arguments[n++] = "--format";
         ret_arguments[n++] = "json";
         ret_arguments[n++] = "--quiet";
@@ -91,11 +89,28 @@ void scanner_arguments(ScanSubject subject, unsigned flags, const char *cache, c
         /* The clock is the daemon's. */
         ret_arguments[n++] = "--timeout";
         ret_arguments[n++] = "24h";
-        if (!module)
+        if (streq(scanners, "vuln"))
                 ret_arguments[n++] = "--skip-db-update";
         for (ScannerFlag flag = 0; flag < _SCANNER_FLAG_MAX; flag++)
                 if (flags & SCANNER_FLAG_BIT(flag))
                         ret_arguments[n++] = flag_table[flag];
         ret_arguments[n++] = target;
         ret_arguments[n] = NULL;
+}
+
+void scanner_arguments(ScanSubject subject, unsigned flags, const char *cache, const char *target,
+        const char *ret_arguments[static SCANNER_ARGUMENTS_MAX]) {
+        if (subject == SCAN_MODULE)
+                make_arguments("fs", "misconfig",
+                        flags & ~(FLAGS_OF_DATABASE | SCANNER_FLAG_BIT(SCANNER_ALL_PACKAGES)), cache, target,
+                        ret_arguments);
+        else
+                make_arguments(subject == SCAN_BINARY ? "rootfs" : "fs", "vuln", flags & ~FLAGS_OF_MODULES,
+                        cache, target, ret_arguments);
+}
+
+void scanner_sbom_arguments(unsigned flags, const char *cache, const char *target,
+        const char *ret_arguments[static SCANNER_ARGUMENTS_MAX]) {
+        make_arguments("sbom", "vuln", flags & ~(FLAGS_OF_MODULES | SCANNER_FLAG_BIT(SCANNER_ALL_PACKAGES)),
+                cache, target, ret_arguments);
 }

@@ -32,5 +32,7 @@ int scanner_parse_help(const char *text, unsigned *ret_flags, const char **ret_m
 
 /* The command line, without the program's name, for scanning `target` with a cache directory, both of which are paths; ended by
  * NULL. Texts are borrowed. */
+void scanner_sbom_arguments(unsigned flags, const char *cache, const char *target,
+        const char *ret_arguments[static SCANNER_ARGUMENTS_MAX]);
 void scanner_arguments(ScanSubject subject, unsigned flags, const char *cache, const char *target,
         const char *ret_arguments[static SCANNER_ARGUMENTS_MAX]);

@@ -11,6 +11,7 @@
 #include "worker/openpgp.h"
 #include "worker/protocol.h"
 #include "worker/repack.h"
+#include "worker/rescan.h"
 #include "worker/sandbox.h"
 #include "worker/scan.h"
 #include "worker/signature.h"
@@ -73,6 +74,7 @@ static size_t choose_places(const WorkerRequest *request, SandboxPlace places[st
         case WORKER_SIGNATURE:
                 break;
         case WORKER_SCAN:
+        case WORKER_RESCAN:
         case WORKER_SCANNER:
                 places[n++] = (SandboxPlace) { .fd = request->scanner_fd, .access = SANDBOX_EXECUTE };
                 places[n++] = (SandboxPlace) { .fd = request->directory_fd, .access = SANDBOX_WRITE };
@@ -102,7 +104,7 @@ static int confine_process(const WorkerDescription *description, unsigned *ret_l
                         return r;
                 write_max = MAX_OF(write_max, description->limits.unpacked_size_max);
         }
-        if (description->request.kind == WORKER_SCAN)
+        if (description->request.kind == WORKER_SCAN || description->request.kind == WORKER_RESCAN)
                 write_max = MAX_OF(write_max, description->request.scan.report_size_max);
         set_limit(RLIMIT_FSIZE, write_max);
 #if !defined(__SANITIZE_ADDRESS__)
@@ -134,6 +136,9 @@ static void run_job(const WorkerDescription *description, unsigned layers, Worke
                 break;
         case WORKER_SCAN:
                 r = scan_run(description, report);
+                break;
+        case WORKER_RESCAN:
+                r = rescan_run(description, report);
                 break;
         case WORKER_SCANNER:
                 r = scan_probe_run(description, report);

@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "scan/sbom.h"
 #include "worker/layer.h"
 #include "worker/protocol.h"
 #include "worker/reader.h"
@@ -78,6 +79,8 @@ static int report_add_values(json_object *document, WorkerKind kind, const Worke
                 return report_add_layers(document, report->layers);
         if (kind == WORKER_SCAN)
                 return json_set(document, "scan", scan_summary_to_json(&report->scan));
+        if (kind == WORKER_RESCAN)
+                return json_set_uint64(document, "scanned", report->n_scanned);
         if (kind == WORKER_SCANNER)
                 return json_set_string(document, "scanner", report->scanner) < 0 ||
                                        json_set_uint64(document, "flags", report->scanner_flags) < 0
@@ -229,6 +232,12 @@ static void read_scan(Reader *reader, const WorkerRequest *request, WorkerReport
                 reader->error = "message";
 }
 
+static void read_rescan(Reader *reader, WorkerReport *report) {
+        report->n_scanned = reader_number(reader, "scanned", SBOM_BINARIES_MAX, "scanned");
+        if (!reader->error && report->message)
+                reader->error = "message";
+}
+
 static void read_scanner(Reader *reader, WorkerReport *report) {
         reader_checked(reader, "scanner", report->scanner, sizeof(report->scanner), scanner_version_is_valid,
                 false, "scanner");
@@ -310,6 +319,8 @@ static int report_read(
                         read_layers(&reader, report);
                 else if (request->kind == WORKER_SCAN)
                         read_scan(&reader, request, report);
+                else if (request->kind == WORKER_RESCAN)
+                        read_rescan(&reader, report);
                 else if (request->kind == WORKER_SCANNER)
                         read_scanner(&reader, report);
                 else

@@ -18,6 +18,7 @@ const char *const worker_kind_names[_WORKER_KIND_MAX] = {
         [WORKER_KEYS] = "keys",
         [WORKER_SCAN] = "scan",
         [WORKER_SCANNER] = "scanner",
+        [WORKER_RESCAN] = "rescan",
         [WORKER_PROBE] = "probe",
 };
 
@@ -100,6 +101,7 @@ static bool request_is_complete(const WorkerRequest *request) {
                                 return false;
                 return true;
         }
+        case WORKER_RESCAN:
         case WORKER_SCAN:
                 return request->scanner_fd >= 0 && request->directory_fd >= 0 && request->output_fd >= 0 &&
                        request->raw_fd >= 0 && !isempty(request->scan.scanner) &&
@@ -166,7 +168,7 @@ static int job_format(const WorkerRequest *request, const WorkerLimits *limits, 
                                 return -ENOMEM;
         }
 
-        if (request->kind == WORKER_SCAN &&
+        if ((request->kind == WORKER_SCAN || request->kind == WORKER_RESCAN) &&
                 (json_set_string(job, "subject", scan_subject_to_string(request->scan.subject)) < 0 ||
                         json_set_string(job, "scanner", request->scan.scanner) < 0 ||
                         json_set_uint64(job, "scannerFlags", request->scan.scanner_flags) < 0 ||
@@ -312,6 +314,7 @@ static int job_parse(const char *data, size_t size, int *fds, size_t n_fds, Work
                         return r;
                 break;
         case WORKER_SCAN:
+        case WORKER_RESCAN:
                 r = scan_subject_from_string(reader_text(&reader, "subject", "subject"));
                 if (r < 0)
                         return -EBADMSG;

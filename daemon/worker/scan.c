@@ -153,20 +153,24 @@ static int read_database_time(int database_fd, uint64_t *ret_usec) {
         return r < 0 ? r : place_time(&place, "UpdatedAt", PLACE_OPTIONAL, ret_usec);
 }
 
-static int set_origin(Scan *scan) {
-        ScanOrigin *origin = &scan->report.findings.origin;
-        const WorkerRequest *request = scan->request;
-        const char *version = scan->report.scanner ? scan->report.scanner : request->scan.scanner;
+int scan_set_origin(
+        const WorkerRequest *request, const char *scanner, ScanOrigin *origin, char **ret_error) {
         int r;
 
         origin->subject = request->scan.subject;
         origin->scanned_usec = clock_realtime_usec();
         r = read_database_time(request->database_fd, &origin->database_usec);
         if (r < 0) {
-                text_set(scan->error, "the database of vulnerabilities cannot be read: %s", strerror(-r));
+                text_set(ret_error, "the database of vulnerabilities cannot be read: %s", strerror(-r));
                 return -EPROTO;
         }
-        return string_assign(&origin->scanner, version);
+        return string_assign(&origin->scanner, scanner);
+}
+
+static int set_origin(Scan *scan) {
+        const char *version = scan->report.scanner ? scan->report.scanner : scan->request->scan.scanner;
+
+        return scan_set_origin(scan->request, version, &scan->report.findings.origin, scan->error);
 }
 
 static int write_findings(Scan *scan) {

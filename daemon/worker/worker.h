@@ -29,6 +29,7 @@ typedef enum WorkerKind {
         WORKER_PROBE,     /* nothing is read: how well a worker can be locked in here */
         WORKER_SCAN,      /* what the scanner finds in an artifact */
         WORKER_SCANNER,   /* which scanner there is */
+        WORKER_RESCAN,    /* what the scanner finds in many artifacts by their SBOMs, in one run */
         _WORKER_KIND_MAX,
 } WorkerKind;
 
@@ -91,7 +92,9 @@ typedef struct WorkerRequest {
 
         /* scan: the artifact is `input_fd`, a provider's zip, a go.mod, or a module as it was repacked; `output_fd`, `raw_fd` and
          * `sbom_fd` are empty files, opened read-write and fsynced by the worker: findings document, the scanner's own report,
-         * CycloneDX document (-EBADF: none is wanted). scanner: only the scanner and the directory */
+         * CycloneDX document (-EBADF: none is wanted). rescan: `input_fd` is an array of up to SBOM_BINARIES_MAX CycloneDX
+         * documents that scans have made, `output_fd` gets an array of as many objects, in their order: {"summary", "findings"},
+         * or {"error"}. scanner: only the scanner and the directory */
         int scanner_fd;  /* the program */
         int database_fd; /* the scanner's cache directory with the database; not for modules */
         int directory_fd; /* an empty directory, for the worker alone, whose content is the caller's to remove */
@@ -138,7 +141,8 @@ typedef struct WorkerReport {
         WorkerKey keys[WORKER_KEYS_MAX];
         size_t n_keys;
 
-        ScanSummary scan; /* scan */
+        ScanSummary scan;   /* scan */
+        uint64_t n_scanned; /* rescan: how many documents there were */
 
         char scanner[SCANNER_VERSION_SIZE]; /* scanner */
         unsigned scanner_flags;

@@ -23,6 +23,7 @@ typedef struct Scanned {
         ScanSummary summary;
         char scanner[SCANNER_VERSION_SIZE];
         unsigned flags;
+        uint64_t n_scanned;
         char *findings, *raw, *sbom; /* documents */
         int directory_fd, findings_fd, raw_fd, sbom_fd;
 } Scanned;
@@ -47,6 +48,7 @@ static void scan_done(const WorkerReport *report, void *userdata) {
                 check_int(scan_summary_copy(&report->scan, &scanned->summary), 0);
         memcpy(scanned->scanner, report->scanner, sizeof(scanned->scanner));
         scanned->flags = report->scanner_flags;
+        scanned->n_scanned = report->n_scanned;
 }
 
 static int scan_directory(void) {
@@ -83,11 +85,11 @@ static WorkerJob *scan_submit(WorkerPool *pool, const char *scanner, WorkerKind 
         request.scanner_fd = open(scanner, O_RDONLY | O_CLOEXEC);
         check(request.scanner_fd >= 0);
         request.directory_fd = fcntl(scanned->directory_fd, F_DUPFD_CLOEXEC, 0);
-        if (kind == WORKER_SCAN) {
+        if (kind != WORKER_SCANNER) {
                 request.input_fd = input_fd;
                 request.output_fd = empty_file();
                 request.raw_fd = empty_file();
-                request.sbom_fd = subject == SCAN_BINARY ? empty_file() : -EBADF;
+                request.sbom_fd = kind == WORKER_SCAN && subject == SCAN_BINARY ? empty_file() : -EBADF;
                 scanned->findings_fd = fcntl(request.output_fd, F_DUPFD_CLOEXEC, 0);
                 scanned->raw_fd = fcntl(request.raw_fd, F_DUPFD_CLOEXEC, 0);
                 scanned->sbom_fd = request.sbom_fd < 0 ? -EBADF : fcntl(request.sbom_fd, F_DUPFD_CLOEXEC, 0);
@@ -101,7 +103,7 @@ static WorkerJob *scan_submit(WorkerPool *pool, const char *scanner, WorkerKind 
 }
 
 static void scan_collect(WorkerKind kind, Scanned *scanned) {
-        if (kind != WORKER_SCAN)
+        if (kind == WORKER_SCANNER)
                 return;
         scanned->findings = scan_content(scanned->findings_fd);
         scanned->raw = scan_content(scanned->raw_fd);

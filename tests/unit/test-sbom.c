@@ -133,9 +133,12 @@ static void test_merged(void) {
         for (size_t i = 0; i < 2; i++) {
                 Source source = { documents[i]->data, documents[i]->size };
                 _cleanup_(json_stream_freep) JsonStream *stream = stream_of(&source);
+                _cleanup_free_ char *name = NULL;
 
-                check_int(sbom_merge(writer, stream, i ? "second" : "first", &error), 0);
+                check_int(sbom_merge(writer, stream, i ? "second" : "first", &name, &error), 0);
                 check_string(error, NULL);
+                check_int(json_stream_finish(stream), 0);
+                check_string(name, i ? "b" : "a");
         }
         check_int(sbom_writer_finish(writer), 0);
         document = parse(&merged);
@@ -157,13 +160,14 @@ static void check_refused(const char *text, const char *expected) {
         _cleanup_(json_stream_freep) JsonStream *stream = stream_of(&source);
         char *error = NULL;
 
-        check_int(sbom_merge(writer, stream, "name", &error), -EBADMSG);
+        check_int(sbom_merge(writer, stream, "name", NULL, &error), -EBADMSG);
         check_message(error, expected);
         buffer_clear(&merged);
 }
 
 #define APPLICATION                                                                                         \
-        "{\"type\":\"application\",\"properties\":[{\"name\":\"aquasecurity:trivy:Type\",\"value\":"        \
+        "{\"type\":\"application\",\"name\":\"x\",\"properties\":[{\"name\":\"aquasecurity:trivy:Type\","   \
+        "\"value\":"                                                                                        \
         "\"gobinary\"}]}"
 
 static void test_refused(void) {
@@ -172,14 +176,14 @@ static void test_refused(void) {
         check_refused("{\"components\":{}}", "a member is not an array");
         check_refused("{\"components\":[null]}", "component: expected an object, found null");
         check_refused("{\"components\":[{\"type\":\"library\"}]}", "component: a component of no binary");
-        check_refused("{\"components\":[{\"type\":\"application\",\"properties\":[]}]}",
+        check_refused("{\"components\":[{\"type\":\"application\",\"name\":\"x\",\"properties\":[]}]}",
                 "component.properties: lack aquasecurity:trivy:Type");
         check_refused("{\"components\":[" APPLICATION "," APPLICATION "]}", "component: a second binary");
         check_refused("{\"dependencies\":[]}", "the document names no binary before what depends on what");
         check_refused("{\"components\":[" APPLICATION
                       "],\"dependencies\":[{\"ref\":\"1/a\",\"dependsOn\":[\"x\"]}]}",
                 "dependency.dependsOn[0]: is no reference of a package");
-        check_refused("{\"components\":[" APPLICATION "]", "truncated at byte 107");
+        check_refused("{\"components\":[" APPLICATION "]", "truncated at byte 118");
 }
 
 static void test_writing_fails(void) {

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "scan/sbom.h"
+
 #define FILE_NAME "terraform-provider-x_v1.0.0"
 
 static sd_event *event;
@@ -52,6 +54,16 @@ static char *database(void) {
                 made = true;
         }
         return path;
+}
+
+static char *repeat_text(const char *start, const char *text, size_t n, const char *end) {
+        Buffer buffer = {};
+
+        put(&buffer, start, strlen(start));
+        for (size_t i = 0; i < n; i++)
+                put(&buffer, text, strlen(text));
+        put(&buffer, end, strlen(end));
+        return buffer.data;
 }
 
 static Scanned run(const char *interpreter, const char *body, ScanSubject subject) {
@@ -270,6 +282,49 @@ static void test_probe(void) {
         scanned_clear(&scanned);
 }
 
+#define SBOM                                                                                                \
+        "{\"components\":[{\"type\":\"application\",\"name\":\"x\",\"properties\":[{\"name\":"              \
+        "\"aquasecurity:trivy:Type\",\"value\":\"gobinary\"}]}]}"
+
+static void check_rescan(const char *documents, const char *body, WorkerResult result, const char *message,
+        const char *output) {
+        _cleanup_free_ char *program = program_of("/bin/sh", body), *db = database();
+        Buffer buffer = {};
+        Scanned scanned;
+
+        put(&buffer, documents, strlen(documents));
+        scanned = scan_once(event, program, WORKER_RESCAN, SCAN_BINARY, memory_file(&buffer), db, 0);
+        check_string(scanned.message, message);
+        check_int(scanned.result, result);
+        if (output)
+                check_string(scanned.findings, output);
+        scanned_clear(&scanned);
+        buffer_clear(&buffer);
+}
+
+static void test_rescan(void) {
+        static const char missing[] = "{\"error\":\"not assessable: the scanner does not mention it\"}\n";
+        _cleanup_free_ char *both = text_format("[%s,%s]\n", missing, missing),
+                            *many = repeat_text("[" SBOM, "," SBOM, SBOM_BINARIES_MAX, "]");
+
+        check_rescan("[]", "exit 1", WORKER_OK, NULL, "[]\n");
+        check_rescan("{}", "exit 1", WORKER_REFUSED, "the documents are no array", NULL);
+        check_rescan("[" SBOM, "exit 1", WORKER_REFUSED, "the documents: truncated at byte 120", NULL);
+        check_rescan(
+                "[" SBOM ",{}]", "exit 1", WORKER_REFUSED, "document 1: the document names no binary", NULL);
+        check_rescan(many, "exit 1", WORKER_REFUSED, "more than 1000 documents", NULL);
+        check_rescan("[" SBOM "]", "exit 1", WORKER_FAILED, "the scanner ended with exit status 1", NULL);
+        /* Targets that are none of the documents, and one that nothing was found to be made of. */
+        check_rescan("[" SBOM "," SBOM "]",
+                "test \"$*\" = 'sbom --scanners vuln --format json --quiet --cache-dir /proc/self/fd/4 "
+                "--timeout 24h "
+                "--skip-db-update ../merged.cdx.json' && echo '{\"SchemaVersion\": 2, \"Results\": "
+                "[{\"Target\": "
+                "\"x\", " PACKAGES "}, {\"Target\": \"2\", " PACKAGES "}, {\"Target\": \"00\", " PACKAGES
+                "}, {\"Target\": \"1\"}]}'",
+                WORKER_OK, NULL, both);
+}
+
 /* What the scanner tries; it says what it was able to do, and there is nothing to be said. */
 static const char escape[] =
         "import os, socket, sys\n"
@@ -478,6 +533,7 @@ int main(void) {
         test_not_assessable();
         test_archives();
         test_links();
+        test_rescan();
         test_probe();
         test_escape();
         test_left_behind();

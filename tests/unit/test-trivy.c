@@ -1,4 +1,5 @@
 /* Scans with Trivy itself, of the provider, the databases and the modules that are known. */
+#include "base/json.h"
 #include "fixtures.h"
 #include "scanning.h"
 
@@ -142,6 +143,65 @@ static void test_broken_database(void) {
         scanned_clear(&scanned);
 }
 
+static Scanned rescan(const Buffer *documents, const char *database_name) {
+        _cleanup_free_ char *directory = database(database_name);
+
+        return scan_once(event, trivy, WORKER_RESCAN, SCAN_BINARY, memory_file(documents), directory, flags);
+}
+
+/* The findings of a rescan are those of a scan with the same database, each under its own artifact. */
+static void test_rescan(void) {
+        Scanned scanned = scan(SCAN_BINARY, weak_provider(0), "2026-10-01-empty"), again;
+        _cleanup_(json_unrefp) json_object *array = NULL;
+        static const char other[] =
+                ",{\"components\":[{\"type\":\"application\",\"name\":\"other\",\"properties\":[{\"name\":"
+                "\"aquasecurity:trivy:Type\",\"value\":\"gobinary\"}]},{\"type\":\"library\",\"name\":"
+                "\"stdlib\","
+                "\"version\":\"v1.26.8\",\"purl\":\"pkg:golang/stdlib@v1.26.8\",\"properties\":[{\"name\":"
+                "\"aquasecurity:trivy:PkgID\",\"value\":\"stdlib@v1.26.8\"},{\"name\":"
+                "\"aquasecurity:trivy:PkgType\",\"value\":\"gobinary\"}]}]},";
+        Buffer documents = {};
+
+        check_int(scanned.summary.n_severe, 0);
+        put(&documents, "[", 1);
+        put(&documents, scanned.sbom, strlen(scanned.sbom));
+        put(&documents, other, strlen(other));
+        put(&documents, scanned.sbom, strlen(scanned.sbom));
+        put(&documents, "]", 1);
+
+        again = rescan(&documents, "2026-11-01");
+        check_string(again.message, NULL);
+        check_int(again.n_scanned, 3);
+        check_int(json_parse(again.findings, strlen(again.findings), &array, NULL), 0);
+        check_int(json_object_array_length(array), 3);
+        for (size_t i = 0; i < 3; i++) {
+                json_object *object = json_object_array_get_idx(array, i), *value;
+                _cleanup_free_ char *text = NULL, *error = NULL;
+                ScanSummary summary;
+                Findings findings;
+
+                check_int(json_get_object(object, "summary", &value), 1);
+                check_int(scan_summary_from_json(value, "summary", &summary, &error), 0);
+                check_int(summary.n_severe, i == 1 ? 0 : 1);
+                check(summary.origin.database_usec > 0);
+                check_int(json_get_object(object, "findings", &value), 1);
+                text = json_format(value, false);
+                check_int(findings_parse(text, strlen(text), &findings, &error), 0);
+                check_int(findings.n_findings, i == 1 ? 0 : 1);
+                if (i != 1)
+                        check_string(findings.findings[0].target, WEAK);
+                findings_clear(&findings);
+                scan_summary_clear(&summary);
+        }
+        scanned_clear(&again);
+        again = rescan(&documents, "2026-10-01-empty");
+        check_string(again.message, NULL);
+        check(!strstr(again.findings, "CVE-"));
+        scanned_clear(&again);
+        scanned_clear(&scanned);
+        buffer_clear(&documents);
+}
+
 #define OPEN_GROUP                                                                                          \
         "resource \"aws_security_group_rule\" \"open\" {\n"                                                 \
         "  type              = \"ingress\"\n"                                                               \
@@ -226,6 +286,7 @@ int main(void) {
         test_provider();
         test_source();
         test_broken_database();
+        test_rescan();
         test_modules();
         test_empty_module();
         sd_event_unref(event);
