@@ -23,8 +23,9 @@ struct Reconcile {
         Check *check;
         bool asking_services;
         Recheck *recheck;
-        char *recheck_next; /* how far that came, once the store has what it found */
-        bool recheck_ended; /* at the oldest version */
+        char *recheck_next;   /* how far that came, once the store has what it found */
+        bool recheck_ended;   /* at the oldest version */
+        bool recheck_stopped; /* somebody waits, also if it has not begun yet */
         Listing *listing;
         unsigned n_listings;
         ReleaseList *doubted; /* a listing that misses what was known, until another one bears it out */

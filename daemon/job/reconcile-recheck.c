@@ -68,7 +68,8 @@ void reconcile_recheck(Reconcile *reconcile) {
         int r;
 
         /* It may be that another package of the same name is due. */
-        if (!package->record || recheck_due(package, reconcile->context->settings) > clock_realtime_usec()) {
+        if (reconcile->recheck_stopped || !package->record ||
+                recheck_due(package, reconcile->context->settings) > clock_realtime_usec()) {
                 reconcile_succeed(reconcile);
                 return;
         }
@@ -79,6 +80,11 @@ void reconcile_recheck(Reconcile *reconcile) {
 }
 
 void reconcile_stop_recheck(const Package *package) {
-        if (package->reconcile && package->reconcile->recheck)
-                recheck_stop(package->reconcile->recheck);
+        Reconcile *reconcile = package->reconcile;
+
+        if (!reconcile || reconcile->mode != RECONCILE_RECHECK)
+                return;
+        reconcile->recheck_stopped = true;
+        if (reconcile->recheck)
+                recheck_stop(reconcile->recheck);
 }
