@@ -13,12 +13,14 @@
 #include "base/log.h"
 #include "base/message-id.h"
 #include "build-config.h"
+#include "database/database.h"
 #include "manager/manager.h"
 #include "varlink/server.h"
 
 static char **arg_configuration_directories = NULL;
 static const char *arg_state_directory = NULL;
 static const char *arg_runtime_directory = NULL;
+static const char *arg_database_directory = DATABASE_DIRECTORY;
 static const char *arg_worker = OPENDEPOT_LIBEXECDIR "/opendepot-worker";
 
 static int help(void) {
@@ -34,6 +36,7 @@ static int help(void) {
                 "                                   earlier ones mask later ones\n"
                 "     --state-directory=DIR         Keep state and the default store below DIR\n"
                 "     --runtime-directory=DIR       Listen on DIR/io.defdev.opendepot\n"
+                "     --database-directory=DIR      Read the scanner's database below DIR\n"
                 "     --worker=PATH                 Run this opendepot-worker\n"
                 "     --log-level=LEVEL             Show messages up to LEVEL: 0 (emergency) to 7 (debug)\n"
                 "\n"
@@ -57,6 +60,7 @@ static int parse_arguments(int argc, char *argv[]) {
                 ARG_CONFIGURATION_DIRECTORY,
                 ARG_STATE_DIRECTORY,
                 ARG_RUNTIME_DIRECTORY,
+                ARG_DATABASE_DIRECTORY,
                 ARG_WORKER,
                 ARG_LOG_LEVEL,
         };
@@ -66,6 +70,7 @@ static int parse_arguments(int argc, char *argv[]) {
                 { "config-directory", required_argument, NULL, ARG_CONFIGURATION_DIRECTORY },
                 { "state-directory", required_argument, NULL, ARG_STATE_DIRECTORY },
                 { "runtime-directory", required_argument, NULL, ARG_RUNTIME_DIRECTORY },
+                { "database-directory", required_argument, NULL, ARG_DATABASE_DIRECTORY },
                 { "worker", required_argument, NULL, ARG_WORKER },
                 { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
                 {},
@@ -87,6 +92,9 @@ static int parse_arguments(int argc, char *argv[]) {
                         break;
                 case ARG_RUNTIME_DIRECTORY:
                         arg_runtime_directory = optarg;
+                        break;
+                case ARG_DATABASE_DIRECTORY:
+                        arg_database_directory = optarg;
                         break;
                 case ARG_WORKER:
                         arg_worker = optarg;
@@ -163,6 +171,7 @@ static int run(sd_event *event) {
                                                              ? arg_configuration_directories
                                                              : config_directories,
                         .state_directory = arg_state_directory,
+                        .database_directory = arg_database_directory,
                         .worker = arg_worker,
                 },
                 &manager);

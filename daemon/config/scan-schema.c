@@ -18,16 +18,6 @@ static int decode_choice(const SchemaField *field, const YamlNode *node, void *v
         return r;
 }
 
-/* Nothing may pass for scanned that is not. */
-static int decode_wanted(const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
-        int r = decode_choice(field, node, value, problems);
-
-        if (r >= 0 && *(Choice *) value == CHOICE_YES)
-                r = problems_add(problems, node->line, node->column,
-                        "'%s' cannot be true: this version of OpenDepot does not scan yet", field->name);
-        return r;
-}
-
 static int decode_error_rule(
         const SchemaField *field, const YamlNode *node, void *value, Problems *problems) {
         int r = schema_expect(field, node, YAML_TEXT, problems);
@@ -142,20 +132,20 @@ static int decode_paths(const SchemaField *field, const YamlNode *node, void *va
         }
 
 static const SchemaField common_fields[] = {
-        { "modules", decode_wanted, AT(modules) },
-        { "providers", decode_wanted, AT(providers) },
+        { "modules", decode_choice, AT(modules) },
+        { "providers", decode_choice, AT(providers) },
         COMMON_FIELDS,
         {},
 };
 
 static const SchemaField module_fields[] = {
-        { "enabled", decode_wanted, AT(modules) },
+        { "enabled", decode_choice, AT(modules) },
         COMMON_FIELDS,
         {},
 };
 
 static const SchemaField provider_fields[] = {
-        { "enabled", decode_wanted, AT(providers) },
+        { "enabled", decode_choice, AT(providers) },
         COMMON_FIELDS,
         {},
 };

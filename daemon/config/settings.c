@@ -145,6 +145,8 @@ static const SchemaField database_fields[] = {
 
 static const SchemaField scanner_fields[] = {
         { "path", schema_path, AT(scanner) },
+        { "maxMemory", schema_size, AT(scanner_memory), .min = 256 * MIB, .max = 1024 * GIB },
+        { "maxReportSize", schema_size, AT(scan_report_max), .min = MIB, .max = 4 * GIB },
         { "database", schema_mapping, .fields = database_fields },
         {},
 };
@@ -390,6 +392,8 @@ int settings_new(Settings **ret) {
                 .database_age_max_usec = 3 * USEC_PER_DAY,
                 .recheck_interval_usec = 7 * USEC_PER_DAY,
                 .recheck_per_hour = 120,
+                .scanner_memory = GIB,
+                .scan_report_max = 64 * MIB,
                 .allow_expired_keys = true,
                 .require_signature = true,
         };

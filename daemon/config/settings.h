@@ -34,7 +34,7 @@
  *   requireSignature: true                         no provider without a good signature
  *   allowExpiredKeys: true                         a signature made while its key was valid stays good; a signature by
  *                                                  a key that has expired since is accepted, as terraform does
- *   scanner: {path: /usr/bin/trivy, database: {repositories: [ghcr.io/aquasecurity/trivy-db:2], maxAge: 72h}}
+ *   scanner: {path: /usr/bin/trivy, maxMemory: 1G, maxReportSize: 64M, database: {repositories: [ghcr.io/aquasecurity/trivy-db:2], maxAge: 72h}}
  *   allowWeakHashes: false                         MD5, SHA-1, RIPEMD-160 in signatures
  *
  * Keys given for the namespace hashicorp replace its default; those of other namespaces stand beside it.
@@ -99,6 +99,8 @@ typedef struct Settings {
         char *scanner;                /* the scanner, an absolute path */
         char **database_repositories; /* OCI references of its vulnerability database; NULL: its own */
         uint64_t database_age_max_usec;
+        uint64_t scanner_memory;  /* for all scans that run at once */
+        uint64_t scan_report_max; /* bytes of one report */
 
         VersionPolicy policy; /* of what no depot says otherwise */
         ScanPolicy scanning;  /* the same */

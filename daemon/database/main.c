@@ -14,21 +14,22 @@ static const char *arg_directory = NULL;
 static bool arg_force = false;
 
 static int help(void) {
-        (void) printf(
-                "opendepot-trivy-db [OPTIONS...]\n"
-                "\n"
-                "Lets Trivy fetch its vulnerability database and puts it into use for scans.\n"
-                "\n"
-                "  -h --help                        Show this help\n"
-                "     --version                     Show the version\n"
-                "     --config-directory=DIR        Read opendepot.yaml below DIR; may be repeated, earlier "
-                "ones "
-                "mask\n"
-                "                                   later ones\n"
-                "     --database-directory=DIR      Keep the database below DIR\n"
-                "     --force                       Fetch it also when no newer one is to be expected\n"
-                "\n"
-                "See opendepot-trivy-db(8) and opendepot.yaml(5).\n");
+        (void) printf("opendepot-trivy-db [OPTIONS...]\n"
+                      "\n"
+                      "Lets Trivy fetch its vulnerability database and puts it into use for scans.\n"
+                      "\n"
+                      "  -h --help                        Show this help\n"
+                      "     --version                     Show the version\n"
+                      "     --config-directory=DIR        Read the configuration below DIR; may be "
+                      "repeated, earlier "
+                      "ones "
+                      "mask\n"
+                      "                                   later ones\n"
+                      "     --database-directory=DIR      Keep the database below DIR\n"
+                      "     --force                       Fetch it also when nobody wants one, or no newer "
+                      "one is due\n"
+                      "\n"
+                      "See opendepot-trivy-db(8) and opendepot.yaml(5).\n");
         return 0;
 }
 
@@ -100,6 +101,20 @@ static int load_settings(Config **ret) {
         return 0;
 }
 
+static bool is_wanted(const Config *config) {
+        for (size_t i = 0; i < config->n_depots; i++)
+                for (size_t j = 0; j < config->depots[i]->n_entries; j++) {
+                        const DepotEntry *entry = &config->depots[i]->entries[j];
+                        Choice choice = entry->scanning.providers;
+
+                        if (choice == CHOICE_UNSAID)
+                                choice = config->settings->scanning.providers;
+                        if (entry->kind == PACKAGE_PROVIDER && choice == CHOICE_YES)
+                                return true;
+                }
+        return false;
+}
+
 /* systemd.exec(5) tells a service its directory. */
 static const char *database_directory(void) {
         const char *state = getenv("STATE_DIRECTORY");
@@ -118,6 +133,10 @@ static int run(void) {
         if (r < 0)
                 return r;
         settings = config->settings;
+        if (!arg_force && !is_wanted(config)) {
+                log_info("No depot has providers scanned: no database is needed");
+                return 0;
+        }
         return database_refresh(database_directory(),
                 &(DatabaseSource) {
                         .program = settings->scanner,

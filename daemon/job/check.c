@@ -223,6 +223,14 @@ static const RecordVersion *find_shown(const Record *record, const char *documen
                        : NULL;
 }
 
+static bool is_version_document(const char *name) {
+        _cleanup_free_ char *text =
+                endswith(name, ".json") ? strndup(name, strlen(name) - strlen(".json")) : NULL;
+        _cleanup_(version_freep) Version *version = NULL;
+
+        return text && version_parse(text, &version) >= 0;
+}
+
 /* What the record does not show must not be shown. */
 static int find_stale_documents(Check *check, const StoreListEntry *entries, size_t n_entries) {
         int r = 0;
@@ -231,8 +239,7 @@ static int find_stale_documents(Check *check, const StoreListEntry *entries, siz
                 const char *name = entries[i].name;
                 _cleanup_free_ char *key = NULL;
 
-                if (!endswith(name, ".json") || streq(name, "index.json") || streq(name, RECORD_FILE) ||
-                        find_shown(check->package->record, name))
+                if (!is_version_document(name) || find_shown(check->package->record, name))
                         continue;
                 text_set(&key, "%s/%s", check->directory, name);
                 check->n_mended++;

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "job/scan-task.h"
+#include "job/verdict.h"
 
 PublishTarget commit_target(const Package *package, const Settings *settings) {
         return (PublishTarget) {
@@ -20,7 +22,17 @@ int commit_record(StoreBatch *batch, const Package *package) {
 }
 
 /* Of a provider, platforms that are published already stay. What is being removed may be half gone. */
-static int record_yield(Package *package, VersionYield *yield) {
+static int settle_verdict(const Judge *judge, const VersionYield *yield, RecordVersion *version) {
+        Verdict verdict;
+        int r = judge_version(judge, version, !yield->is_stored, yield->scan_problem, &verdict);
+
+        if (r >= 0)
+                r = verdict_apply(&verdict, version);
+        free(verdict.reason);
+        return r;
+}
+
+static int record_yield(Package *package, const Judge *judge, VersionYield *yield) {
         const RecordVersion *known = record_find(package->record, yield->version->version);
         /* Without a record, what is adopted lies in the open. */
         bool was_quarantined = known && known->quarantined;
@@ -33,7 +45,11 @@ static int record_yield(Package *package, VersionYield *yield) {
                 r = record_version_copy(yield->version, &version);
         if (r < 0)
                 return r;
-        r = record_put(package->record, version);
+        yield->was_published = known && known->state == VERSION_PUBLISHED;
+        yield->was_quarantined = was_quarantined;
+        r = settle_verdict(judge, yield, version);
+        if (r >= 0)
+                r = record_put(package->record, version);
         if (r < 0) {
                 record_version_free(version);
                 return r;
@@ -48,13 +64,6 @@ static int expect_record(StoreBatch *batch, const Package *package) {
         _cleanup_free_ char *key = package_key(package, RECORD_FILE);
 
         return key ? store_batch_expect(batch, key, package->record_revision) : -ENOMEM;
-}
-
-static const StagedFile *find_staged(const VersionYield *yield, const char *file) {
-        for (size_t i = 0; i < yield->n_files; i++)
-                if (streq(yield->files[i].file, file))
-                        return &yield->files[i];
-        return NULL;
 }
 
 static bool is_artifact(const RecordVersion *version, const char *file) {
@@ -91,14 +100,6 @@ int commit_move_artifact(StoreBatch *batch, const Package *package, bool quarant
         return from && to ? store_batch_move(batch, from, to) : -ENOMEM;
 }
 
-static int move_artifacts(StoreBatch *batch, const Package *package, const RecordVersion *version) {
-        int r = 0;
-
-        for (size_t i = 0; i < version->n_artifacts && r >= 0; i++)
-                r = commit_move_artifact(batch, package, version->quarantined, version->artifacts[i].file);
-        return r;
-}
-
 /* What of the version lay in the store already is brought to where it belongs; what was put there anew replaces it. */
 static int move_yield(StoreBatch *batch, const Package *package, const VersionYield *yield) {
         const RecordVersion *version = yield->recorded;
@@ -108,7 +109,7 @@ static int move_yield(StoreBatch *batch, const Package *package, const VersionYi
                 const char *file = version->artifacts[i].file;
                 _cleanup_free_ char *other = package_artifact_key(package, !version->quarantined, file);
 
-                if (!find_staged(yield, file))
+                if (!version_yield_find_file(yield, file))
                         r = commit_move_artifact(batch, package, version->quarantined, file);
                 else
                         r = other ? store_batch_delete(batch, other) : -ENOMEM;
@@ -135,16 +136,21 @@ int commit_index(StoreBatch *batch, const Package *package, const Settings *sett
 
 int commit_yields(StoreBatch *batch, Package *package, const Settings *settings, VersionYield *yields,
         size_t n_yields) {
-        int r = 0;
+        _cleanup_(judge_freep) Judge *judge = NULL;
+        int r;
 
-        if (!package->record)
+        r = judge_new(package, settings, &judge);
+        if (r >= 0 && !package->record)
                 r = record_new(package->kind, package->name, package->source_name, &package->record);
         if (r >= 0)
                 r = expect_record(batch, package);
         for (size_t i = 0; i < n_yields && r >= 0; i++)
-                r = record_yield(package, &yields[i]);
+                r = record_yield(package, judge, &yields[i]);
         for (size_t i = 0; i < n_yields && r >= 0; i++)
                 r = put_yield(batch, package, &yields[i]);
+        for (size_t i = 0; i < n_yields && r >= 0; i++)
+                if (yields[i].moves && !yields[i].recorded->quarantined)
+                        r = move_yield(batch, package, &yields[i]);
         if (r >= 0)
                 r = store_batch_barrier(batch);
         if (r >= 0)
@@ -157,37 +163,12 @@ int commit_yields(StoreBatch *batch, Package *package, const Settings *settings,
                 r = commit_index(batch, package, settings);
 
         for (size_t i = 0; i < n_yields && r >= 0; i++) {
-                if (!yields[i].moves)
+                if (!yields[i].moves || !yields[i].recorded->quarantined)
                         continue;
                 r = store_batch_barrier(batch);
                 if (r >= 0)
                         r = move_yield(batch, package, &yields[i]);
         }
-        return r;
-}
-
-int commit_verdicts(StoreBatch *batch, const Package *package, const Settings *settings,
-        RecordVersion *const *changed, size_t n_changed) {
-        int r = expect_record(batch, package);
-
-        for (size_t i = 0; i < n_changed && r >= 0; i++)
-                if (!changed[i]->quarantined)
-                        r = move_artifacts(batch, package, changed[i]);
-        if (r >= 0)
-                r = store_batch_barrier(batch);
-        if (r >= 0)
-                r = commit_record(batch, package);
-        if (r >= 0)
-                r = store_batch_barrier(batch);
-        for (size_t i = 0; i < n_changed && r >= 0; i++)
-                r = commit_version_documents(batch, package, settings, changed[i]);
-        if (r >= 0)
-                r = commit_index(batch, package, settings);
-        if (r >= 0)
-                r = store_batch_barrier(batch);
-        for (size_t i = 0; i < n_changed && r >= 0; i++)
-                if (changed[i]->quarantined)
-                        r = move_artifacts(batch, package, changed[i]);
         return r;
 }
 
@@ -202,6 +183,19 @@ int commit_hide(StoreBatch *batch, const Package *package, const Settings *setti
         for (size_t i = 0; i < package->record->n_versions && r >= 0; i++)
                 if (package->record->versions[i]->state == VERSION_PRUNING)
                         r = commit_version_documents(batch, package, settings, package->record->versions[i]);
+        return r;
+}
+
+static int delete_scan(StoreBatch *batch, const Package *package, const char *file) {
+        static const char *const suffixes[] = { SCAN_FINDINGS_SUFFIX, SCAN_REPORT_SUFFIX, SCAN_SBOM_SUFFIX };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(suffixes) && r >= 0; i++) {
+                _cleanup_free_ char *name = text_format("%s%s", file, suffixes[i]),
+                                    *key = name ? package_key(package, name) : NULL;
+
+                r = key ? store_batch_delete(batch, key) : -ENOMEM;
+        }
         return r;
 }
 
@@ -222,6 +216,8 @@ static int delete_version_files(StoreBatch *batch, const Package *package, const
                         package_artifact_key(package, version->quarantined, version->artifacts[i].file);
 
                 r = key ? store_batch_delete(batch, key) : -ENOMEM;
+                if (r >= 0 && version->artifacts[i].scan)
+                        r = delete_scan(batch, package, version->artifacts[i].file);
         }
         for (size_t i = 0; i < ELEMENTSOF(files); i++) {
                 _cleanup_free_ char *key = files[i] ? package_key(package, files[i]) : NULL;

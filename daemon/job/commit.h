@@ -16,11 +16,6 @@ int commit_record(StoreBatch *batch, const Package *package);
 int commit_yields(StoreBatch *batch, Package *package, const Settings *settings, VersionYield *yields,
         size_t n_yields);
 
-/* Puts the record, in which the versions `changed` were quarantined or released; brings their artifacts and documents to where
- * they belong. */
-int commit_verdicts(StoreBatch *batch, const Package *package, const Settings *settings,
-        RecordVersion *const *changed, size_t n_changed);
-
 /* Moves an artifact to the side of the quarantine that is named, from the other. */
 int commit_move_artifact(StoreBatch *batch, const Package *package, bool quarantined, const char *file);
 

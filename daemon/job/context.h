@@ -7,6 +7,7 @@
 #include "config/settings.h"
 #include "fetch/fetcher.h"
 #include "job/package.h"
+#include "job/scans.h"
 #include "source/access.h"
 #include "source/cache.h"
 #include "source/services.h"
@@ -39,6 +40,7 @@ typedef struct JobContext {
         Accesses *accesses;
         Keys *keys;
         Services *services;
+        Scans *scans;
         const Settings *settings;
         void (*on_event)(const JobEvent *event, void *userdata);
         void *userdata;

@@ -171,7 +171,7 @@ void reconcile_discover(Reconcile *reconcile) {
                 return;
         }
         if (reconcile->mode == RECONCILE_CHECK) {
-                reconcile_succeed(reconcile);
+                reconcile_go_on(reconcile);
                 return;
         }
         reconcile_set_state(reconcile, PACKAGE_DISCOVERING, NULL);

@@ -71,13 +71,13 @@ static void explain_artifacts(Explainer *explainer) {
 static void explain_known(Explainer *explainer) {
         const RecordVersion *known = explainer->known;
         const Package *package = explainer->input->package;
+        _cleanup_free_ char *scan = record_version_describe_scans(known);
         bool published = known->state == VERSION_PUBLISHED;
         Decision *decision;
 
         explain_verified(explainer);
         explain_artifacts(explainer);
-        if (known->scan)
-                explain_add(explainer, DECISION_POLICY, DECISION_NEUTRAL, "scan: %s", known->scan);
+        explain_add(explainer, DECISION_POLICY, DECISION_NEUTRAL, "scan: %s", strempty(scan));
         decision = explain_add(explainer, DECISION_STORED, published ? DECISION_FOR : DECISION_AGAINST,
                 "in %s below %s, %s%s%s", package->store_identity, package->directory,
                 published ? "where it can be installed from" : "but out of sight",

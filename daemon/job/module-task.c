@@ -60,8 +60,6 @@ static int describe_version(ModuleTask *task, const WorkerReport *report) {
         if (r >= 0)
                 r = string_assign(&version->commit, report->commit[0] ? report->commit : NULL);
         if (r >= 0)
-                r = shared_assign(&version->scan, "not scanned");
-        if (r >= 0)
                 r = string_assign(&artifact.file, task->file);
         return r < 0 ? r : record_version_put_artifact(version, &artifact);
 }

@@ -80,6 +80,7 @@ struct Package {
         uint64_t recheck_usec, recheck_not_before_usec;
         char *recheck_next; /* how far the pass has come: the last version that was looked at; NULL: none */
         unsigned recheck_tries;   /* without an answer, in a row and at one place */
+        uint64_t judge_usec;      /* when its scans are to be judged anew; 0, USEC_INFINITY: no need */
         VersionStatus **statuses; /* sorted by version, as text */
         size_t n_statuses;
 

@@ -285,8 +285,6 @@ static int describe_version(ProviderTask *task, const WorkerReport *report) {
                 if (r >= 0)
                         r = shared_assign(&version->subkey_fingerprint, report->signing_fingerprint);
         }
-        if (r >= 0)
-                r = shared_assign(&version->scan, "not scanned");
         return r;
 }
 

@@ -5,6 +5,7 @@
 #include "job/drift.h"
 #include "job/recheck.h"
 #include "job/reconcile.h"
+#include "job/scan-task.h"
 #include "job/version-task.h"
 
 /* Versions of one package that are under way at once; the fetcher and the workers have limits of their own. */
@@ -35,6 +36,10 @@ struct Reconcile {
         size_t next_item;
         VersionTask *tasks[TASKS_MAX];
         size_t n_tasks;
+        ScanTask *scans[TASKS_MAX]; /* with the tasks no more than TASKS_MAX */
+        size_t n_scans;
+        uint64_t started_usec; /* realtime */
+        char *scan_problem;    /* why no scan can be made; NULL: nothing is known of that */
         unsigned n_stale, n_restarts;
         Drift drift;
         bool shared;         /* somebody else writes to the record, too */
@@ -63,6 +68,17 @@ void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error);
 void reconcile_succeed(Reconcile *reconcile);
 /* Sets its status and its next try, and tells it. */
 void reconcile_version_failed(Reconcile *reconcile, const char *version, const VersionYield *yield);
+
+/* What was brought, scanned or judged is ready for the store, unless it turns out to be nothing new. Leaves *yield empty. */
+void reconcile_take_yield(Reconcile *reconcile, VersionYield *yield);
+
+/* scan-versions.c: has what was brought scanned, if somebody wants that. Returns false, and leaves *yield alone, when there is nothing
+ * to scan, or no way to. */
+bool reconcile_scan_yield(Reconcile *reconcile, VersionYield *yield);
+/* Starts scans of what the store has. */
+int reconcile_scan_stored(Reconcile *reconcile);
+/* Makes ready for the store what the verdict changes. */
+int reconcile_judge(Reconcile *reconcile);
 
 /* Whatever has just ended: starts what can be started, commits what is ready, or comes to the end. */
 void reconcile_go_on(Reconcile *reconcile);

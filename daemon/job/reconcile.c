@@ -32,9 +32,17 @@ static void yields_discard(Reconcile *reconcile, VersionYield **yields, size_t *
         yields_free(yields, n_yields);
 }
 
-static void reconcile_free(Reconcile *reconcile) {
+static void cancel_tasks(Reconcile *reconcile) {
         for (size_t i = 0; i < reconcile->n_tasks; i++)
                 version_task_cancel(reconcile->tasks[i]);
+        reconcile->n_tasks = 0;
+        for (size_t i = 0; i < reconcile->n_scans; i++)
+                scan_task_cancel(reconcile->scans[i]);
+        reconcile->n_scans = 0;
+}
+
+static void reconcile_free(Reconcile *reconcile) {
+        cancel_tasks(reconcile);
         yields_free(&reconcile->ready, &reconcile->n_ready);
         yields_free(&reconcile->committing, &reconcile->n_committing);
         listing_cancel(reconcile->listing);
@@ -50,6 +58,7 @@ static void reconcile_free(Reconcile *reconcile) {
         plan_free(reconcile->plan);
         version_free(reconcile->only);
         free(reconcile->failure);
+        free(reconcile->scan_problem);
         free(reconcile);
 }
 
@@ -60,9 +69,7 @@ void reconcile_cancel(Package *package) {
                 return;
         package->reconcile = NULL;
         /* The tasks name the package; what the store still answers finds it gone. */
-        for (size_t i = 0; i < reconcile->n_tasks; i++)
-                version_task_cancel(reconcile->tasks[i]);
-        reconcile->n_tasks = 0;
+        cancel_tasks(reconcile);
         yields_discard(reconcile, &reconcile->ready, &reconcile->n_ready);
         reconcile->listing = listing_cancel(reconcile->listing);
         if (reconcile->asking_services)
@@ -227,9 +234,7 @@ static int start_over(Reconcile *reconcile) {
 void reconcile_fail_locally(Reconcile *reconcile, const char *what, int error) {
         _cleanup_free_ char *message = NULL;
 
-        for (size_t i = 0; i < reconcile->n_tasks; i++)
-                version_task_cancel(reconcile->tasks[i]);
-        reconcile->n_tasks = 0;
+        cancel_tasks(reconcile);
         yields_discard(reconcile, &reconcile->ready, &reconcile->n_ready);
         yields_discard(reconcile, &reconcile->committing, &reconcile->n_committing);
         package_stop_progress(reconcile->package, what);
@@ -328,6 +333,25 @@ void reconcile_version_failed(Reconcile *reconcile, const char *version, const V
         reconcile_tell_version(reconcile, version, state, status->reason);
 }
 
+/* It is in the store, and out of the clients' reach. */
+static void version_quarantined(Reconcile *reconcile, const VersionYield *yield) {
+        const RecordVersion *version = yield->recorded;
+        const char *text = version_string(version->version);
+        Package *package = reconcile->package;
+
+        package_clear_status(package, text);
+        reconcile->outcome.changed = true;
+        log_entry(LOG_WARNING, MESSAGE_VERSION_HELD,
+                &(LogContext) { .depot = package_depot(package),
+                        .package = package->name,
+                        .version = text,
+                        .state = "held",
+                        .reason = version->reason },
+                "%s %s is %s: %s", package->name, text, yield->was_published ? "taken out of sight" : "held",
+                strempty(version->reason));
+        reconcile_tell_version(reconcile, text, VERSION_HELD, version->reason);
+}
+
 /* `new`: it, or platforms of it; else it was there, and what proves it came back. */
 static void version_published(Reconcile *reconcile, const RecordVersion *version, bool new) {
         const char *text = version_string(version->version);
@@ -375,12 +399,22 @@ static void note_tree(Reconcile *reconcile, const VersionYield *yield) {
         reconcile->unsaved = reconcile->unsaved || r > 0;
 }
 
+static void settle_recorded(Reconcile *reconcile, const VersionYield *yield) {
+        const RecordVersion *version = yield->recorded;
+
+        if (version->quarantined)
+                version_quarantined(reconcile, yield);
+        else if (!yield->is_stored || yield->was_quarantined)
+                version_published(reconcile, version, yield->version && yield->version->n_artifacts > 0);
+        else /* scanned anew, to the same end */
+                package_clear_status(reconcile->package, yield->text);
+}
+
 /* Whole, in part, or nothing new. */
 static void settle_yield(Reconcile *reconcile, const VersionYield *yield) {
         note_tree(reconcile, yield);
         if (yield->recorded)
-                version_published(
-                        reconcile, yield->recorded, yield->version && yield->version->n_artifacts > 0);
+                settle_recorded(reconcile, yield);
         else if (!yield->error)
                 package_clear_status(reconcile->package, yield->text);
         if (yield->error)
@@ -495,6 +529,20 @@ static int commit_ready(Reconcile *reconcile) {
         return r;
 }
 
+void reconcile_take_yield(Reconcile *reconcile, VersionYield *yield) {
+        version_yield_judge(yield, reconcile->package);
+        if (!yield->version) {
+                settle_yield(reconcile, yield);
+                version_yield_discard(yield, reconcile->context, reconcile->package);
+        } else if (LIST_APPEND(reconcile->ready, reconcile->n_ready, *yield) >= 0) {
+                if (!yield->is_stored) {
+                        (void) package_set_status(reconcile->package, yield->text, VERSION_STORING, NULL);
+                        reconcile_tell_version(reconcile, yield->text, VERSION_STORING, NULL);
+                }
+                *yield = (VersionYield) {};
+        }
+}
+
 static void on_task_done(VersionTask *task, VersionYield *yield, void *userdata) {
         Reconcile *reconcile = userdata;
 
@@ -503,15 +551,8 @@ static void on_task_done(VersionTask *task, VersionYield *yield, void *userdata)
                         reconcile->tasks[i] = reconcile->tasks[--reconcile->n_tasks];
                         break;
                 }
-        version_yield_judge(yield, reconcile->package);
-        if (!yield->version) {
-                settle_yield(reconcile, yield);
-                version_yield_discard(yield, reconcile->context, reconcile->package);
-        } else if (LIST_APPEND(reconcile->ready, reconcile->n_ready, *yield) >= 0) {
-                (void) package_set_status(reconcile->package, yield->text, VERSION_STORING, NULL);
-                reconcile_tell_version(reconcile, yield->text, VERSION_STORING, NULL);
-                *yield = (VersionYield) {};
-        }
+        if (!reconcile_scan_yield(reconcile, yield))
+                reconcile_take_yield(reconcile, yield);
         reconcile_go_on(reconcile);
 }
 
@@ -534,7 +575,8 @@ static bool item_is_there(const Reconcile *reconcile, const PlanItem *item) {
 static void start_tasks(Reconcile *reconcile) {
         const Plan *plan = reconcile->plan;
 
-        for (; reconcile->next_item < plan->n_items && reconcile->n_tasks < TASKS_MAX;
+        for (; plan && reconcile->next_item < plan->n_items &&
+                reconcile->n_tasks + reconcile->n_scans < TASKS_MAX;
                 reconcile->next_item++) {
                 const PlanItem *item = &plan->items[reconcile->next_item];
                 int r;
@@ -556,6 +598,17 @@ static void start_tasks(Reconcile *reconcile) {
         }
 }
 
+/* Returns 1 when the verdict on something that the store has changes it there. */
+static int commit_judged(Reconcile *reconcile) {
+        int r;
+
+        r = reconcile_judge(reconcile);
+        if (r < 0 || reconcile->n_ready == 0)
+                return r;
+        r = commit_ready(reconcile);
+        return r < 0 ? r : 1;
+}
+
 /* Whatever has just ended: start what can be started, commit what is ready, or come to the end. */
 void reconcile_go_on(Reconcile *reconcile) {
         int r;
@@ -563,6 +616,11 @@ void reconcile_go_on(Reconcile *reconcile) {
         if (reconcile->rereading)
                 return;
         start_tasks(reconcile);
+        r = reconcile->n_committing > 0 ? 0 : reconcile_scan_stored(reconcile);
+        if (r < 0) {
+                reconcile_fail_locally(reconcile, "cannot scan", r);
+                return;
+        }
         if (reconcile->n_committing > 0)
                 return;
         if (reconcile->n_ready > 0) {
@@ -571,7 +629,12 @@ void reconcile_go_on(Reconcile *reconcile) {
                         reconcile_fail_locally(reconcile, "cannot commit", r);
                 return;
         }
-        if (reconcile->n_tasks > 0)
+        if (reconcile->n_tasks > 0 || reconcile->n_scans > 0)
+                return;
+        r = commit_judged(reconcile);
+        if (r < 0)
+                reconcile_fail_locally(reconcile, "cannot commit", r);
+        if (r != 0)
                 return;
         if (reconcile->unsaved) {
                 reconcile->unsaved = false;
@@ -580,7 +643,7 @@ void reconcile_go_on(Reconcile *reconcile) {
                         reconcile_fail_locally(reconcile, "cannot note how upstream differs", r);
                 return;
         }
-        r = reconcile_prune(reconcile);
+        r = reconcile->plan ? reconcile_prune(reconcile) : 0;
         if (r < 0)
                 reconcile_fail_locally(reconcile, "cannot prune", r);
         else if (r == 0)
@@ -654,6 +717,7 @@ int reconcile_start(const JobContext *context, Package *package, const Reconcile
                 .now = options->now,
                 .mode = options->mode,
                 .drift = { .package = package },
+                .started_usec = clock_realtime_usec(),
                 .done = done,
                 .userdata = userdata,
         };

@@ -22,6 +22,7 @@ void version_yield_clear(VersionYield *yield) {
         free(yield->documents);
         free(yield->drift);
         free(yield->error);
+        free(yield->scan_problem);
         *yield = (VersionYield) {};
 }
 
@@ -29,6 +30,19 @@ void version_yield_discard(VersionYield *yield, const JobContext *context, const
         for (size_t i = 0; i < yield->n_files; i++)
                 background_unlink(context->offload, package->store->staging_fd, yield->files[i].staged);
         version_yield_clear(yield);
+}
+
+/* Whether the store still has what was scanned or judged. */
+static bool is_stored(const RecordVersion *known, const RecordVersion *brought) {
+        for (size_t i = 0; i < brought->n_artifacts; i++) {
+                const RecordArtifact *artifact =
+                        known ? record_version_find_artifact(known, brought->artifacts[i].platform) : NULL;
+
+                if (!artifact || memcmp(artifact->sha256, brought->artifacts[i].sha256,
+                                         sizeof(artifact->sha256)) != 0)
+                        return false;
+        }
+        return known;
 }
 
 void version_yield_judge(VersionYield *yield, const Package *package) {
@@ -42,6 +56,11 @@ void version_yield_judge(VersionYield *yield, const Package *package) {
                 return;
         if (known && known->state == VERSION_PRUNING)
                 known = NULL;
+        if (yield->is_stored) {
+                if (!is_stored(known, brought))
+                        yield->version = record_version_free(yield->version);
+                return;
+        }
         if (package->kind == PACKAGE_PROVIDER) {
                 /* The proof alone is none of anything any more. */
                 if (!known && brought->n_artifacts == 0)
@@ -72,6 +91,13 @@ bool version_yield_is_staged(const VersionYield *yield, const Package *package) 
                             AT_SYMLINK_NOFOLLOW) < 0)
                         return false;
         return true;
+}
+
+const StagedFile *version_yield_find_file(const VersionYield *yield, const char *file) {
+        for (size_t i = 0; i < yield->n_files; i++)
+                if (streq(yield->files[i].file, file))
+                        return &yield->files[i];
+        return NULL;
 }
 
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file) {

@@ -20,10 +20,13 @@ typedef struct StagedDocument {
 
 /* What is ready for the store. */
 typedef struct VersionYield {
-        char *text;                    /* the version, normalised */
-        RecordVersion *version;        /* what was brought, for the record; NULL: nothing is ready */
-        bool immutable;                /* a module's tree never changes once it is published */
-        const RecordVersion *recorded; /* where commit_yields() has put it; borrowed from the record */
+        char *text;                          /* the version, normalised */
+        RecordVersion *version;              /* what was brought, for the record; NULL: nothing is ready */
+        bool immutable;                      /* a module's tree never changes once it is published */
+        const RecordVersion *recorded;       /* where commit_yields() has put it; borrowed from the record */
+        bool is_stored;                      /* the store has it: it was scanned or judged anew */
+        bool was_published, was_quarantined; /* of what was known when it was recorded */
+        char *scan_problem;                  /* why it was not scanned; NULL: nothing kept it from that */
         bool moves; /* what of it lies in the store already goes into quarantine, or out of it */
         StagedFile *files;
         size_t n_files;
@@ -41,10 +44,12 @@ void version_yield_clear(VersionYield *yield);
 /* Also gives back the space that its files take: what is not committed is fetched anew. */
 void version_yield_discard(VersionYield *yield, const JobContext *context, const Package *package);
 /* Compares what was brought with the record as it is now: of a module that is there already, or may not change, and of the
- * proof of what is gone, nothing is ready any more. */
+ * proof of what is gone, nothing is ready any more; nor of what the store had when it was scanned, and has no more. */
 void version_yield_judge(VersionYield *yield, const Package *package);
 /* Whether the staging directory still has its files: what the store has taken cannot be given to it once more. */
 bool version_yield_is_staged(const VersionYield *yield, const Package *package);
+/* NULL: it is not among them. */
+const StagedFile *version_yield_find_file(const VersionYield *yield, const char *file);
 int version_yield_add_file(VersionYield *yield, const char *staged, const char *file);
 int version_yield_add_document(VersionYield *yield, const char *file, const void *data, size_t size);
 

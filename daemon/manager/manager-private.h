@@ -24,6 +24,7 @@ struct Manager {
         ListingCache *listings;
         Budgets *budgets;
         Services *services;
+        Scans *scans;
         Accesses *accesses;
         Pins *pins;
         Keys *keys;

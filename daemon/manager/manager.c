@@ -160,12 +160,35 @@ static int apply_settings(Manager *manager, const Settings *settings, Accesses *
         free(manager->store_directory);
         manager->store_directory = directory;
         manager->context.settings = settings;
+        scans_set_settings(manager->scans, settings);
         manager->context.keys = manager->keys;
         manager->context.accesses = manager->accesses;
         return 0;
 }
 
 /* Life */
+
+/* What scans have left when the daemon was killed goes. */
+static int open_scans(Manager *manager, const ManagerOptions *options) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = fs_remove_tree(manager->state_fd, "scans");
+        if (r < 0 && r != -ENOENT)
+                return r;
+        fd = fs_open_directory(manager->state_fd, "scans", true);
+        if (fd < 0)
+                return fd;
+        return scans_new(
+                &(ScansOptions) {
+                        .event = manager->event,
+                        .offload = manager->offload,
+                        .workers = manager->workers,
+                        .directory_fd = fd,
+                        .database_directory = options->database_directory,
+                },
+                &manager->scans);
+}
 
 static int open_parts(Manager *manager, const ManagerOptions *options, const Settings *settings) {
         WorkerLimits limits = worker_limits(settings);
@@ -189,6 +212,8 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
         if (r >= 0)
                 r = services_new(manager->fetcher, &manager->services);
         if (r >= 0)
+                r = open_scans(manager, options);
+        if (r >= 0)
                 r = sd_event_add_defer(manager->event, &manager->wake, on_wake, manager);
         if (r >= 0)
                 r = sd_event_source_set_enabled(manager->wake, SD_EVENT_OFF);
@@ -201,6 +226,7 @@ static int open_parts(Manager *manager, const ManagerOptions *options, const Set
                 .workers = manager->workers,
                 .listings = manager->listings,
                 .services = manager->services,
+                .scans = manager->scans,
                 .on_event = on_job_event,
                 .userdata = manager,
         };
@@ -304,6 +330,7 @@ Manager *manager_free(Manager *manager) {
                 depot_state_free(manager->depots[i]);
         }
         free(manager->depots);
+        scans_free(manager->scans);
         /* Ends what was given to the store; nobody waits for the answers any more. */
         offload_free(manager->offload);
         if (state)

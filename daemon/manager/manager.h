@@ -15,7 +15,8 @@ typedef struct Request Request;
 typedef struct ManagerOptions {
         char *const *configuration_directories; /* earlier masks later */
         const char *state_directory;
-        const char *worker; /* path of opendepot-worker */
+        const char *database_directory; /* of the scanner's database, absolute */
+        const char *worker;             /* path of opendepot-worker */
 } ManagerOptions;
 
 /* A Depot document in force. */

@@ -117,6 +117,12 @@ void runner_schedule_retry(Runner *runner) {
         if (package->seen_moved && package->next_try_usec == 0)
                 next = 0;
         runner->retry_timer = sd_event_source_disable_unref(runner->retry_timer);
+        /* Scans are judged anew without asking upstream. */
+        runner->retry_mode = RECONCILE_SYNC;
+        if (package->judge_usec > 0 && package->judge_usec < next) {
+                next = package->judge_usec;
+                runner->retry_mode = RECONCILE_CHECK;
+        }
         if (next == USEC_INFINITY)
                 return;
 
@@ -161,7 +167,7 @@ static void fail_to_start(Runner *runner, const ReconcileOptions *options, int e
 }
 
 void runner_start(Runner *runner) {
-        ReconcileOptions options = {};
+        ReconcileOptions options = { .mode = runner->retry_mode };
         size_t n = 0;
         int r;
 

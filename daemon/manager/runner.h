@@ -17,6 +17,7 @@ typedef struct Runner {
         size_t n_current;
         bool running; /* also for a retry, which nobody waits for */
         bool retry_due;
+        ReconcileMode retry_mode;
         sd_event_source *retry_timer;
 } Runner;
 

@@ -12,11 +12,12 @@
 /* The key of the one artifact of a module. */
 #define RECORD_MODULE_ARTIFACT "module"
 
-static char *const artifact_members[] = { "file", "size", "sha256", "h1", NULL };
+static char *const artifact_members[] = { "file", "size", "sha256", "h1", "scan", NULL };
 
 static void artifact_clear(RecordArtifact *artifact) {
         shared_unref(artifact->platform);
         free(artifact->file);
+        record_scan_free(artifact->scan);
         *artifact = (RecordArtifact) {};
 }
 
@@ -106,8 +107,12 @@ int record_artifact_copy(RecordVersion *version, const RecordArtifact *artifact)
         RecordArtifact copy = *artifact;
 
         copy.file = NULL;
-        if (string_assign(&copy.file, artifact->file) < 0)
+        if (record_scan_copy(artifact->scan, &copy.scan) < 0)
                 return -ENOMEM;
+        if (string_assign(&copy.file, artifact->file) < 0) {
+                record_scan_free(copy.scan);
+                return -ENOMEM;
+        }
         copy.platform = NULL;
         shared_copy(&copy.platform, artifact->platform);
         return record_version_put_artifact(version, &copy);
@@ -127,6 +132,8 @@ static int parse_artifact(const Place *place, VersionState state, RecordArtifact
         r = place_copy(place, "file", PLACE_REQUIRED, file_name_is_valid, "a file name", &artifact->file);
         if (r >= 0)
                 r = place_uint64(place, "size", INT64_MAX, PLACE_REQUIRED, &artifact->size);
+        if (r >= 0)
+                r = record_scan_parse(place, "scan", &artifact->scan);
         if (r >= 0)
                 r = place_string(place, "sha256", PLACE_REQUIRED, &sha256);
         if (r < 0)
@@ -198,6 +205,8 @@ static int format_artifact(json_object *artifacts, const RecordArtifact *artifac
                 r = json_set_string(object, "sha256", digests.sha256);
         if (r >= 0 && artifact->has_h1)
                 r = json_set_string(object, "h1", digests.h1);
+        if (r >= 0)
+                r = record_scan_format(object, "scan", artifact->scan);
         if (r >= 0)
                 r = record_add_unknown(object, record_unknown_below(unknown, key), artifact_members);
         if (r < 0)

@@ -20,6 +20,11 @@ int record_artifacts_format(json_object *object, const RecordVersion *version);
 int record_artifact_copy(RecordVersion *version, const RecordArtifact *artifact);
 void record_artifacts_clear(RecordVersion *version);
 
+/* record-scan.c: a scan, under its key. */
+int record_scan_parse(const Place *place, const char *key, RecordScan **ret);
+int record_scan_format(json_object *object, const char *key, const RecordScan *scan);
+int record_scan_copy(const RecordScan *scan, RecordScan **ret);
+
 /* record-pruned.c: the member "pruned" of the record. */
 int record_pruned_parse(const Place *place, Record *record);
 int record_pruned_format(json_object *object, const Record *record);

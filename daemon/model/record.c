@@ -15,8 +15,8 @@
 static char *const record_members[] = { "format", "kind", "package", "source", "versions", "pruned", "seen",
         NULL };
 static char *const version_members[] = { "state", "reason", "publishedAt", "tag", "commit", "signature",
-        "proofMissing", "quarantined", "scan", "artifacts", "withdrawn", "drift", "upstream", "protocols",
-        NULL };
+        "proofMissing", "quarantined", "scan", "sourceScan", "artifacts", "withdrawn", "drift", "upstream",
+        "protocols", NULL };
 static char *const signature_members[] = { "key", "subkey", "signedAt", "hash", "keyExpired", NULL };
 RecordVersion *record_version_free(RecordVersion *version) {
         if (!version)
@@ -27,7 +27,7 @@ RecordVersion *record_version_free(RecordVersion *version) {
         free(version->commit);
         shared_unref(version->key_fingerprint);
         shared_unref(version->subkey_fingerprint);
-        shared_unref(version->scan);
+        record_scan_free(version->source_scan);
         strings_free(version->protocols);
         record_upstream_clear(version);
         record_artifacts_clear(version);
@@ -111,7 +111,6 @@ static void share_texts(const Record *record, size_t position) {
         other = record->versions[position > 0 ? position - 1 : position + 1];
         shared_merge(&version->key_fingerprint, other->key_fingerprint);
         shared_merge(&version->subkey_fingerprint, other->subkey_fingerprint);
-        shared_merge(&version->scan, other->scan);
         for (size_t i = 0; i < version->n_artifacts; i++) {
                 const RecordArtifact *artifact =
                         record_version_find_artifact(other, version->artifacts[i].platform);
@@ -167,7 +166,6 @@ static int replace_strings(char ***strings, char *const *by) {
 static void copy_shared(RecordVersion *to, const RecordVersion *from) {
         shared_copy(&to->key_fingerprint, from->key_fingerprint);
         shared_copy(&to->subkey_fingerprint, from->subkey_fingerprint);
-        shared_copy(&to->scan, from->scan);
 }
 
 int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
@@ -190,6 +188,8 @@ int record_version_copy(const RecordVersion *version, RecordVersion **ret) {
                 replace_strings(&copy->protocols, version->protocols) < 0)
                 return -ENOMEM;
         copy_shared(copy, version);
+        if (record_scan_copy(version->source_scan, &copy->source_scan) < 0)
+                return -ENOMEM;
         for (size_t i = 0; i < version->n_artifacts; i++) {
                 r = record_artifact_copy(copy, &version->artifacts[i]);
                 if (r < 0)
@@ -404,7 +404,7 @@ static int parse_version(const Place *place, PackageKind kind, RecordVersion **r
         if (r >= 0 && version->quarantined && version->state == VERSION_PUBLISHED)
                 return place_refuse(place, "quarantined", "the version is published");
         if (r >= 0)
-                r = parse_shared(place, "scan", PLACE_OPTIONAL, NULL, NULL, &version->scan);
+                r = record_scan_parse(place, "sourceScan", &version->source_scan);
         if (r >= 0)
                 r = place_strings(place, "protocols", RELEASE_PROTOCOLS_MAX, PLACE_OPTIONAL,
                         protocol_is_valid, "a version of the plugin protocol", &version->protocols);
@@ -561,9 +561,10 @@ static int format_signature(json_object *object, const RecordVersion *version) {
 
 static int format_version(json_object *versions, const RecordVersion *version) {
         _cleanup_(json_unrefp) json_object *object = json_object_new_object();
+        _cleanup_free_ char *scan = record_version_describe_scans(version);
         int r;
 
-        if (!object)
+        if (!object || !scan)
                 return -ENOMEM;
         r = json_set_string(object, "state", version_state_to_string(version->state));
         if (r >= 0)
@@ -580,8 +581,10 @@ static int format_version(json_object *versions, const RecordVersion *version) {
                 r = json_set_bool(object, "proofMissing", true);
         if (r >= 0 && version->quarantined)
                 r = json_set_bool(object, "quarantined", true);
+        if (r >= 0 && version->n_artifacts > 0)
+                r = json_set_string(object, "scan", scan);
         if (r >= 0)
-                r = json_set_string(object, "scan", version->scan);
+                r = record_scan_format(object, "sourceScan", version->source_scan);
         if (r >= 0)
                 r = json_set_strings(object, "protocols", version->protocols);
         if (r >= 0)

@@ -15,6 +15,9 @@
  * [{"kind": "vanished", "seenAt": "…Z", "detail": "…"}], each difference once as long as it lasts. What it said when the
  * version was brought, for comparing: "upstream": {"releasedAt", "committedAt"}.
  *
+ * An artifact that was scanned has "scan", a summary (model/finding.h), or {"error": "…", "failedAt": "…Z"} when it could not be
+ * assessed; a provider whose source was has "sourceScan" beside "scan", which says the same in words.
+ *
  * A version whose scan or the lack of one keeps it out is held and "quarantined": true: its artifacts are not where clients look,
  * but below RECORD_QUARANTINE.
  *
@@ -31,6 +34,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/util.h"
+#include "model/finding.h"
 #include "model/package.h"
 #include "model/version.h"
 
@@ -66,13 +70,20 @@ bool version_state_is_tried_again(VersionState state);
 const char *version_state_to_string(VersionState state); /* "planned", "fetching", … */
 VersionState version_state_from_string(const char *string);
 
+typedef struct RecordScan {
+        ScanSummary summary; /* of no value with an error */
+        char *error;         /* why it could not be assessed; NULL: it was */
+        uint64_t failed_usec;
+} RecordScan;
+
 typedef struct RecordArtifact {
         const char *platform; /* shared: "linux_amd64"; NULL for a module */
         char *file;           /* name in the package's directory */
         uint64_t size;
         uint8_t sha256[SHA256_DIGEST_SIZE];
         uint8_t h1[SHA256_DIGEST_SIZE];
-        bool has_h1; /* of what is held back it may not be known */
+        bool has_h1;      /* of what is held back it may not be known */
+        RecordScan *scan; /* NULL: it was not scanned */
 } RecordArtifact;
 
 /* As they are written. */
@@ -126,7 +137,7 @@ typedef struct RecordVersion {
         RecordRelease upstream;
 
         char **protocols;          /* versions of the plugin protocol, "5.0"; NULL: upstream did not tell */
-        const char *scan;          /* shared: summary, "not scanned" */
+        RecordScan *source_scan;   /* of a provider; NULL: it was not scanned */
         RecordArtifact *artifacts; /* sorted by platform */
         json_object *unknown;      /* members of a newer format; NULL if none */
 } RecordVersion;
@@ -173,6 +184,14 @@ int record_version_new(const char *text, RecordVersion **ret);
 int record_parse(const char *data, size_t size, Record **ret, char **ret_error);
 /* The document, pretty; NULL when out of memory. */
 char *record_format(const Record *record);
+
+RecordScan *record_scan_free(RecordScan *scan);
+DEFINE_CLEANUP(RecordScan *, record_scan_free)
+/* What all scans of the version have found, or that it was not scanned, in words; to be freed. NULL when out of memory. */
+char *record_version_describe_scans(const RecordVersion *version);
+/* Copies the summary; or says why there is none. Return 0 or -ENOMEM. */
+int record_scan_new(const ScanSummary *summary, RecordScan **ret);
+int record_scan_new_failed(const char *error, uint64_t failed_usec, RecordScan **ret);
 
 RecordVersion *record_find(const Record *record, const Version *version);
 /* How many versions are not older. */

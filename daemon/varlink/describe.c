@@ -305,6 +305,7 @@ static int describe_version(const Package *package, const char *text, const Reco
         const RecordVersion *known = recorded ? recorded : &nothing;
         VersionState state = status ? status->state : known->hidden ? VERSION_WITHDRAWN : known->state;
         const char *reason = status ? status->reason : known->reason;
+        _cleanup_free_ char *scan = recorded ? record_version_describe_scans(recorded) : NULL;
         sd_json_variant *artifacts = NULL, *drift = NULL, *element = NULL;
         int r;
 
@@ -329,7 +330,7 @@ static int describe_version(const Package *package, const char *text, const Reco
                                 SD_JSON_BUILD_STRING(known->withdrawn_message ? known->withdrawn_message
                                                                               : "upstream gives no reason")),
                         SD_JSON_BUILD_PAIR_CONDITION(!!drift, "drift", SD_JSON_BUILD_VARIANT(drift)),
-                        PAIR_TEXT("scan", known->scan), SD_JSON_BUILD_PAIR_VARIANT("artifacts", artifacts));
+                        PAIR_TEXT("scan", scan), SD_JSON_BUILD_PAIR_VARIANT("artifacts", artifacts));
         sd_json_variant_unref(artifacts);
         sd_json_variant_unref(drift);
         return r < 0 ? r : append(array, element);

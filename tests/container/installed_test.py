@@ -437,7 +437,10 @@ def the_database_is_fetched_by_a_user_of_its_own():
     before = (CONFIGURATION / "opendepot.yaml").read_text()
     with Registry() as registry:
         registry.publish(FIXTURES / "trivy/db/2026-11-01/db")
-        scanner = {"scanner": {"database": {"repositories": [registry.repository]}}}
+        scanner = {
+            "scanner": {"database": {"repositories": [registry.repository]}},
+            "scanning": {"providers": True},
+        }
         # JSON is YAML, of one document.
         (CONFIGURATION / "opendepot.yaml").write_text(json.dumps(json.loads(before) | scanner))
         systemctl("start", "opendepot-trivy-db.service")
@@ -447,9 +450,7 @@ def the_database_is_fetched_by_a_user_of_its_own():
     run("runuser", "-u", "opendepot", "--", "cat", DATABASE / "current/db/trivy.db")
     denied = run("runuser", "-u", "opendepot", "--", "touch", DATABASE / "current/db/other", check=False)
     assert denied.returncode != 0
-    systemctl("start", "opendepot-trivy-db.timer")
     assert systemctl("is-active", "opendepot-trivy-db.timer") == "active"
-    systemctl("stop", "opendepot-trivy-db.timer")
     (CONFIGURATION / "opendepot.yaml").write_text(before)
 
 

@@ -44,6 +44,7 @@ class Daemon:
         self._runtime = tempfile.TemporaryDirectory(prefix="opendepot-")
         self.runtime = pathlib.Path(self._runtime.name)
         self.runtime.chmod(0o755)
+        self.databases = directory / "databases"  # of the scanner
         self.log = directory / "log"
         self.arguments = []  # of opendepotd, beside the directories
         self.credentials = directory / "credentials"  # as LoadCredential= would put them there
@@ -93,6 +94,7 @@ class Daemon:
             f"--config-directory={self.configuration}",
             f"--state-directory={self.state}",
             f"--runtime-directory={self.runtime}",
+            f"--database-directory={self.databases}",
             f"--worker={self.worker}",
             *self.arguments,
         ]

@@ -48,7 +48,8 @@ def check_mirror(store, settled):
     shown = {}
     for hostname in HOSTNAMES:
         for directory in (store / "providers" / hostname).glob("*/*"):
-            files = [path for path in directory.glob("*.json") if path.name not in ("index.json", "record.json")]
+            others = ("index.json", "record.json")
+            files = [p for p in directory.glob("*.json") if p.name not in others and ".zip." not in p.name]  # of scans
             found = {path.name.removesuffix(".json"): check_document(store, path) for path in files}
             index = directory / "index.json"
             versions = json.loads(index.read_text())["versions"] if settled or index.exists() else {}

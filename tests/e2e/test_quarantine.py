@@ -11,7 +11,9 @@ from store_check import check
 PLATFORMS = ["linux_amd64", "linux_arm64"]
 PROVIDER = "providers/registry.terraform.io/hashicorp/null"
 MODULE = "modules/platform/terraform-aws-vpc/aws"
-REASON = "CVE-2026-1 is critical"
+# Nothing can be scanned here, so that what is held stays so.
+SCANNING = {"scanning": {"modules": True, "providers": True}, "scanner": {"path": "/nonexistent/trivy"}}
+REASON = "not scanned yet: /nonexistent/trivy is not there: install the package trivy"
 
 
 @pytest.fixture
@@ -25,6 +27,7 @@ def synced(daemon, upstream):
     write_depot(daemon)
     daemon.start()
     daemon.sync()
+    daemon.configure(**SCANNING)
     return daemon.settle()
 
 

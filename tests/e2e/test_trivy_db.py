@@ -17,11 +17,21 @@ TRIVY = shutil.which("trivy")
 class Refresher:
     def __init__(self, directory, repository):
         self.directory, self.configuration = directory / "trivy", directory / "etc"
-        self.configuration.mkdir()
+        (self.configuration / "conf.d").mkdir(parents=True)
+        self.write_depot(True)
         self.configure(path=TRIVY, database={"repositories": [repository]})
 
     def configure(self, **scanner):
         (self.configuration / "opendepot.yaml").write_text(json.dumps({"scanner": scanner}))
+
+    def write_depot(self, enabled):
+        document = {
+            "apiVersion": "opendepot.defdev.io/v1alpha1",
+            "kind": "Depot",
+            "metadata": {"name": "demo"},
+            "spec": {"providerConfigs": [{"name": "aws", "scanning": {"enabled": enabled}}]},
+        }
+        (self.configuration / "conf.d/demo.yaml").write_text(json.dumps(document))
 
     def run(self, *options):
         return subprocess.run(
@@ -108,6 +118,16 @@ def test_nothing_is_fetched_before_the_next_one_is_made(refresher, registry, dat
     done = refresher.run("--force")
     assert done.returncode == 0 and "Upstream has no newer database" in done.stderr
     assert registry.requests
+
+
+def test_nothing_is_fetched_that_nobody_wants(refresher, registry, databases):
+    registry.publish(databases[0])
+    refresher.write_depot(False)
+    done = refresher.run()
+    assert done.returncode == 0 and "no database is needed" in done.stderr
+    assert registry.requests == []
+    done = refresher.run("--force")
+    assert done.returncode == 0 and refresher.in_use() == "2026-10-01T00:00:00Z"
 
 
 def test_an_older_one_does_not_come_back(refresher, registry, databases):

@@ -214,7 +214,7 @@ def _add_program(archive: _ZipWriter, name: str, size: int, unpacked: int, tail:
 
 
 def make_provider(out: BinaryIO, kind: str, version: str, platform: str, shape: str, size: int, unpacked: int,
-                  seed: int) -> str:
+                  seed: int, program: str = "") -> str:
     """Writes a provider zip with one executable and returns its h1:."""
     identity = f"{kind} {version} {platform} {seed}"
     tail = random.Random(identity).randbytes(TAIL)
@@ -228,6 +228,8 @@ def make_provider(out: BinaryIO, kind: str, version: str, platform: str, shape: 
         padding = max(0, size - 1500)
         data = text + base64.b16encode(random.Random(identity).randbytes(padding)) + b"\n"
         archive.add_small(name, 0o755, data)
+    elif shape == "program":
+        archive.add_small(name, 0o755, Path(program).read_bytes())
     elif shape == "go-binary":
         _add_program(archive, name, size, unpacked or int(size * 2.9), tail)
     else:

@@ -138,6 +138,8 @@ class SiteBuilder:
             arguments = {"kind": provider.type, "version": version.version, "platform": platform,
                          "shape": version.shape, "size": version.size, "unpacked": version.unpacked,
                          "seed": version.seed}
+            if version.program:
+                arguments["program"] = version.program
             zips[platform] = self._store.get({"provider": provider.namespace, **arguments}, ".zip",
                                              lambda out, a=arguments: make_provider(out, **a))     # type: ignore[misc]
         build = Build(provider, version, version.created or default_created(index), zips, b"", {})

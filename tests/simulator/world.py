@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SHAPES = ("stored", "random", "go-binary", "script")
+SHAPES = ("stored", "random", "go-binary", "script", "program")
 SIGNATURES = ("good", "foreign", "expired", "bad", "missing", "sha1", "armored", "truncated", "renewed")
 SUMS = ("ok", "missing-line", "wrong-digest", "malformed", "empty")
 TRANSFERS = ("length", "chunked")
@@ -81,6 +81,7 @@ class ProviderVersion:
     size: int = 100_000                 # bytes of the zip, roughly
     shape: str = "stored"
     unpacked: int = 0                   # go-binary: bytes of the executable; 0 = 2.9 * size
+    program: str = ""                   # program: the file that is the executable
     withdrawn: bool = False
     unsupported: bool = False
     message: str = ""
@@ -103,6 +104,7 @@ class ProviderVersion:
         _require(0 <= self.unpacked <= SIZE_MAX, f"{where}: unpacked out of range")
         _require(self.shape in SHAPES, f"{where}: shape must be one of {', '.join(SHAPES)}")
         _require(self.sign in SIGNATURES, f"{where}: sign must be one of {', '.join(SIGNATURES)}")
+        _require((self.shape == "program") == bool(self.program), f"{where}: shape and program do not agree")
         _check_created(self.created, where)
         _require(self.sums in SUMS, f"{where}: sums must be one of {', '.join(SUMS)}")
 

@@ -148,13 +148,44 @@ static void test_stale_pruning(void) {
 
 #define HELD "held/" DIRECTORY
 
-static void commit_verdict(Package *package, RecordVersion *version) {
-        StoreBatch *batch;
+/* What a scan has found in each artifact; NULL: nothing. */
+static void scan(RecordVersion *version, const char *id) {
+        SevereFinding severe = {
+                .severity = SEVERITY_CRITICAL, .id = (char *) id, .target = (char *) "binary"
+        };
+        ScanSummary summary = { .severe = &severe, .n_severe = id != NULL };
 
-        check_int(store_batch_new(&batch), 0);
-        check_int(commit_verdicts(batch, package, settings, &version, 1), 0);
-        check_int(commit(batch), 0);
+        summary.counts[SEVERITY_CRITICAL] = id != NULL;
+        for (size_t i = 0; i < version->n_artifacts; i++) {
+                version->artifacts[i].scan = record_scan_free(version->artifacts[i].scan);
+                check_int(record_scan_new(&summary, &version->artifacts[i].scan), 0);
+        }
+}
+
+static void want_scans(Package *package, bool want) {
+        static PackageWant wanted;
+
+        depot->entries[0].scanning.providers = want ? CHOICE_YES : CHOICE_NO;
+        depot->entries[0].scanning.modules = want ? CHOICE_YES : CHOICE_NO;
+        wanted = (PackageWant) { .depot = depot, .entry = &depot->entries[0] };
+        package->wants = want ? &wanted : NULL;
+        package->n_wants = want;
+}
+
+static void commit_scanned(Package *package, VersionYield *yield) {
+        check_int(commit_yield(package, yield), 0);
         package_set_revision(package, revision);
+        version_yield_clear(yield);
+}
+
+/* What the store has is scanned anew. */
+static void scan_again(Package *package, const char *id) {
+        VersionYield yield = { .is_stored = true };
+
+        check_int(record_version_copy(package->record->versions[0], &yield.version), 0);
+        scan(yield.version, id);
+        check_int(string_assign(&yield.text, version_string(yield.version->version)), 0);
+        commit_scanned(package, &yield);
 }
 
 static void check_shown(const char *file, bool shown) {
@@ -170,95 +201,88 @@ static void check_shown(const char *file, bool shown) {
 static void test_quarantine(void) {
         _cleanup_(package_freep) Package *package = new_package(PACKAGE_PROVIDER);
         VersionYield yield = new_yield("3.0.0", "linux_amd64", "three.zip", NULL);
-        RecordVersion *version;
+        StoreBatch *batch;
 
         (void) unlinkat(root_fd, DIRECTORY RECORD_FILE, 0);
-        check_int(record_version_quarantine(yield.version, "CVE-2026-1"), 0);
-        check_int(commit_yield(package, &yield), 0);
-        package_set_revision(package, revision);
+        want_scans(package, true);
+        commit_scanned(package, &yield);
         check_shown("three.zip", false);
+        check_string(package->record->versions[0]->reason, "not scanned yet");
         check(is_there(root_fd, DIRECTORY "keys"));
-        version_yield_clear(&yield);
 
-        version = package->record->versions[0];
-        record_version_release(version);
-        commit_verdict(package, version);
-        check_int(version->state, VERSION_PUBLISHED);
-        check_string(version->reason, NULL);
+        scan_again(package, NULL);
+        check_int(package->record->versions[0]->state, VERSION_PUBLISHED);
+        check_string(package->record->versions[0]->reason, NULL);
         check_shown("three.zip", true);
-
-        check_int(record_version_quarantine(version, "CVE-2026-2"), 0);
-        commit_verdict(package, version);
+        scan_again(package, "CVE-2026-1");
         check_shown("three.zip", false);
 
         /* A clean platform does not let out the others, nor itself. */
         yield = new_yield("3.0.0", "darwin_arm64", "three-darwin.zip", NULL);
-        check_int(commit_yield(package, &yield), 0);
-        package_set_revision(package, revision);
+        scan(yield.version, NULL);
+        commit_scanned(package, &yield);
         check_shown("three.zip", false);
         check_shown("three-darwin.zip", false);
-        check_string(yield.recorded->reason, "CVE-2026-2");
-        version_yield_clear(&yield);
+        check(strstr(package->record->versions[0]->reason, "CVE-2026-1"));
 
         /* One that is not takes the others with it. */
-        version = package->record->versions[0];
-        record_version_release(version);
-        commit_verdict(package, version);
+        scan_again(package, NULL);
         check_shown("three.zip", true);
         check_shown("three-darwin.zip", true);
         yield = new_yield("3.0.0", "windows_386", "three-windows.zip", NULL);
-        check_int(record_version_quarantine(yield.version, "CVE-2026-3"), 0);
-        check_int(commit_yield(package, &yield), 0);
-        package_set_revision(package, revision);
+        scan(yield.version, "CVE-2026-2");
+        commit_scanned(package, &yield);
         check_shown("three.zip", false);
         check_shown("three-darwin.zip", false);
         check_shown("three-windows.zip", false);
-        version_yield_clear(&yield);
-
-        /* What upstream has withdrawn stays out of sight when it is released. */
-        version = package->record->versions[0];
-        version->withdrawn = version->hidden = true;
-        record_version_release(version);
-        check_int(version->state, VERSION_HELD);
-        check(!version->quarantined);
-        version->hidden = false;
-        check_int(record_version_quarantine(version, "CVE-2026-3"), 0);
 
         /* Pruning finds it where it is. */
-        version->state = VERSION_PRUNING;
-        StoreBatch *batch;
-
+        package->record->versions[0]->state = VERSION_PRUNING;
         check_int(store_batch_new(&batch), 0);
         check_int(commit_finish_pruning(batch, package), 0);
         check_int(commit(batch), 0);
         check(!is_there(root_fd, HELD "three.zip") && !is_there(root_fd, HELD "three-windows.zip"));
+        want_scans(package, false);
+}
+
+/* Nobody wants it scanned any more; and what was there before anybody did. */
+static void test_unscanned(void) {
+        _cleanup_(package_freep) Package *package = new_package(PACKAGE_PROVIDER);
+        VersionYield yield = new_yield("3.0.0", "linux_amd64", "three.zip", NULL);
+
+        (void) unlinkat(root_fd, DIRECTORY RECORD_FILE, 0);
+        commit_scanned(package, &yield);
+        check_shown("three.zip", true);
+        want_scans(package, true);
+        yield = (VersionYield) { .is_stored = true };
+        check_int(record_version_copy(package->record->versions[0], &yield.version), 0);
+        commit_scanned(package, &yield);
+        check_shown("three.zip", true);
+        scan_again(package, "CVE-2026-1");
+        check_shown("three.zip", false);
+
+        want_scans(package, false);
+        yield = (VersionYield) { .is_stored = true };
+        check_int(record_version_copy(package->record->versions[0], &yield.version), 0);
+        commit_scanned(package, &yield);
+        check_shown("three.zip", true);
 }
 
 /* A module that may change takes the place of what was held, and the other way round. */
 static void test_quarantine_of_module(void) {
+        static const char *const findings[] = { "AWS-0107", NULL, "AWS-0107" };
         _cleanup_(package_freep) Package *package = new_package(PACKAGE_MODULE);
-        VersionYield yield = new_yield("1.0.0", NULL, "1.0.0.zip", H1_OLD);
 
-        check_int(record_version_quarantine(yield.version, "AWS-0107"), 0);
-        check_int(commit_yield(package, &yield), 0);
-        package_set_revision(package, revision);
-        version_yield_clear(&yield);
-        check(is_there(root_fd, "held/modules/team/null/aws/1.0.0.zip"));
-        check(!is_there(root_fd, "modules/team/null/aws/1.0.0.zip"));
+        want_scans(package, true);
+        for (size_t i = 0; i < ELEMENTSOF(findings); i++) {
+                VersionYield yield = new_yield("1.0.0", NULL, "1.0.0.zip", findings[i] ? H1_OLD : H1_NEW);
 
-        yield = new_yield("1.0.0", NULL, "1.0.0.zip", H1_NEW);
-        check_int(commit_yield(package, &yield), 0);
-        package_set_revision(package, revision);
-        version_yield_clear(&yield);
-        check(!is_there(root_fd, "held/modules/team/null/aws/1.0.0.zip"));
-        check(is_there(root_fd, "modules/team/null/aws/1.0.0.zip"));
-
-        yield = new_yield("1.0.0", NULL, "1.0.0.zip", H1_OLD);
-        check_int(record_version_quarantine(yield.version, "AWS-0107"), 0);
-        check_int(commit_yield(package, &yield), 0);
-        version_yield_clear(&yield);
-        check(is_there(root_fd, "held/modules/team/null/aws/1.0.0.zip"));
-        check(!is_there(root_fd, "modules/team/null/aws/1.0.0.zip"));
+                scan(yield.version, findings[i]);
+                commit_scanned(package, &yield);
+                check(is_there(root_fd, "held/modules/team/null/aws/1.0.0.zip") == (findings[i] != NULL));
+                check(is_there(root_fd, "modules/team/null/aws/1.0.0.zip") == (findings[i] == NULL));
+        }
+        want_scans(package, false);
 }
 
 static void check_judged(const char *known, VersionState state, bool immutable, bool ready, bool refused) {
@@ -350,6 +374,7 @@ int main(void) {
         test_stale();
         test_stale_pruning();
         test_quarantine();
+        test_unscanned();
         test_quarantine_of_module();
         test_judge();
         test_judge_proof();

@@ -613,7 +613,6 @@ static void test_scanning(void) {
 
         check_document(HEAD
                 "  providerConfigs:\n    - {name: p, scanning: {enabled: true, modules: false}}\n",
-                "6:37: 'enabled' cannot be true: this version of OpenDepot does not scan yet\n"
                 "6:43: unknown key 'modules'\n");
 }
 

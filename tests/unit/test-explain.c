@@ -259,6 +259,7 @@ static void test_store(void) {
                 "neutral policy: immutable is true: what is published never changes\n"
                 "for verified: tag v1.0.0 was commit that upstream does not name\n"
                 "for hashed: file: 1 bytes, SHA-256 " SHA "\n"
+                "neutral policy: scan: not scanned\n"
                 "for stored: in fileSystem:/store below modules/team/eks/aws, where it can be installed "
                 "from\n"
                 "neutral drifted: tag: moved\n"
@@ -274,6 +275,7 @@ static void test_store(void) {
                 "neutral policy: immutable is true: what is published never changes\n"
                 "for verified: tag  was commit that upstream does not name\n"
                 "for hashed: file: 1 bytes, SHA-256 " SHA "\n"
+                "neutral policy: scan: not scanned\n"
                 "against stored: in fileSystem:/store below modules/team/eks/aws, but out of sight: bad\n"
                 "neutral planned: withdraw: withdrawn upstream\n");
         tear_down();

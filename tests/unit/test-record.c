@@ -248,6 +248,7 @@ static const char module_text[] = "{\n"
                                   "      \"state\": \"published\",\n"
                                   "      \"tag\": \"v1.0.0-~x\",\n"
                                   "      \"commit\": \"" COMMIT "\",\n"
+                                  "      \"scan\": \"not scanned\",\n"
                                   "      \"artifacts\": {\n"
                                   "        \"module\": {\n"
                                   "          \"file\": \"1.0.0-~x.tar.gz\",\n"
@@ -277,17 +278,17 @@ static void test_shared(void) {
                 RecordVersion *version = NULL;
 
                 check_int(record_version_new(texts[i], &version), 0);
-                check_int(shared_assign(&version->scan, "not scanned"), 0);
+                check_int(shared_assign(&version->key_fingerprint, KEY), 0);
                 put_artifact(version, "linux_amd64", "a.zip", 1);
                 check_int(record_put(record, version), 0);
         }
         platform = record->versions[2]->artifacts[0].platform;
         for (size_t i = 0; i < record->n_versions; i++) {
-                check(record->versions[i]->scan == record->versions[0]->scan);
+                check(record->versions[i]->key_fingerprint == record->versions[0]->key_fingerprint);
                 check(record->versions[i]->artifacts[0].platform == platform);
         }
         record_remove(record, record->versions[0]->version);
-        check_string(record->versions[0]->scan, "not scanned");
+        check_string(record->versions[0]->key_fingerprint, KEY);
         check_string(record->versions[1]->artifacts[0].platform, "linux_amd64");
 }
 
@@ -467,6 +468,64 @@ static void test_unordered(void) {
                                 "}\n");
 }
 
+static void add_scan(RecordVersion *version, size_t artifact, unsigned n_critical, unsigned n_high) {
+        _cleanup_(scan_summary_clear)
+                ScanSummary summary = { .origin = { .subject = SCAN_BINARY, .scanned_usec = USEC_PER_DAY } };
+
+        check_int(string_assign(&summary.origin.scanner, "0.68.2"), 0);
+        summary.counts[SEVERITY_CRITICAL] = summary.n_more[SEVERITY_CRITICAL] = n_critical;
+        summary.counts[SEVERITY_HIGH] = summary.n_more[SEVERITY_HIGH] = n_high;
+        record_scan_free(version->artifacts[artifact].scan);
+        check_int(record_scan_new(&summary, &version->artifacts[artifact].scan), 0);
+}
+
+static void check_scans(const RecordVersion *version, const char *expected) {
+        _cleanup_free_ char *text = record_version_describe_scans(version);
+
+        check_string(text, expected);
+}
+
+/* They are kept for each artifact, and said in one line for all. */
+static void test_scans(void) {
+        _cleanup_(record_freep) Record *record = parse(provider_text), *again = NULL;
+        _cleanup_(record_version_freep) RecordVersion *copy = NULL;
+        _cleanup_free_ char *text = NULL, *same = NULL;
+        RecordVersion *version = find(record, "5.80.0"), *read;
+        ScanSummary source = { .origin.subject = SCAN_SOURCE };
+
+        check_scans(version, "not scanned");
+        add_scan(version, 0, 0, 3);
+        check_scans(version, "3 high; 1 of 2 artifacts not scanned");
+        add_scan(version, 1, 1, 0);
+        check_scans(version, "1 critical");
+        check_int(record_scan_new(&source, &version->source_scan), 0);
+        check_scans(version, "1 critical; source: nothing found");
+
+        text = record_format(record);
+        check(strstr(text, "\"scan\": \"1 critical; source: nothing found\""));
+        again = parse(text);
+        read = find(again, "5.80.0");
+        check_int(read->artifacts[0].scan->summary.counts[SEVERITY_HIGH], 3);
+        check_string(read->artifacts[1].scan->summary.origin.scanner, "0.68.2");
+        check_int(read->source_scan->summary.origin.subject, SCAN_SOURCE);
+        same = record_format(again);
+        check_string(same, text);
+        check_int(record_version_copy(read, &copy), 0);
+        check_scans(copy, "1 critical; source: nothing found");
+
+        copy->source_scan = record_scan_free(copy->source_scan);
+        check_int(record_scan_new_failed("the executable is packed", USEC_PER_DAY, &copy->source_scan), 0);
+        check_scans(copy, "not assessable: the executable is packed");
+        check_int(record_put(again, TAKE_PTR(copy)), 0);
+        free(same);
+        same = record_format(again);
+        check(strstr(same,
+                "\"error\": \"the executable is packed\",\n        \"failedAt\": \"1970-01-02T00:00:00Z\""));
+        record_free(again);
+        again = parse(same);
+        check_scans(find(again, "5.80.0"), "not assessable: the executable is packed");
+}
+
 /* Unknown members belong to what they stand in: a new artifact does not inherit them, nor does a copy share them. */
 static void test_unknown(void) {
         _cleanup_(record_freep) Record *record = parse(provider_text);
@@ -579,9 +638,11 @@ static void test_refused_version(void) {
         check_refused(VERSION(", \"publishedAt\": \"now\""),
                 "versions[\"1.0.0\"].publishedAt: \"now\" is not a time as in RFC 3339");
         check_refused(VERSION(", \"tag\": \"a//b\""), "versions[\"1.0.0\"].tag: \"a//b\" is not a tag");
+        check_refused(VERSION(", \"sourceScan\": {}"), "versions[\"1.0.0\"]: sourceScan.subject: missing");
+        check_refused(VERSION(", \"sourceScan\": {\"error\": \"x\"}"),
+                "versions[\"1.0.0\"].sourceScan.failedAt: missing");
         check_refused(
                 VERSION(", \"commit\": \"HEAD\""), "versions[\"1.0.0\"].commit: \"HEAD\" is not a commit");
-        check_refused(VERSION(", \"scan\": \"a\\u0000b\""), "versions[\"1.0.0\"].scan: contains a NUL byte");
         check_refused(VERSION(", \"signature\": true"),
                 "versions[\"1.0.0\"].signature: expected an object, found true or false");
         check_refused(VERSION(", \"signature\": {}"), "versions[\"1.0.0\"].signature.key: missing");
@@ -702,6 +763,7 @@ int main(void) {
         test_drift();
         test_pruned();
         test_unordered();
+        test_scans();
         test_unknown();
         test_join();
         test_refused_head();

@@ -210,11 +210,17 @@ static void test_settings_problems(void) {
                 "set/opendepot.yaml:1:85: 'maxDocumentSize' must be a size such as 512K, 32M or 4G, not "
                 "'4T'\n");
         check_settings("scanning: {modules: true, enabled: false, onScannerError: drop, blockOnHigh: 1}\n",
-                "set/opendepot.yaml:1:21: 'modules' cannot be true: this version of OpenDepot does not scan "
-                "yet\n"
                 "set/opendepot.yaml:1:27: unknown key 'enabled'\n"
                 "set/opendepot.yaml:1:59: 'onScannerError' must be 'hold' or 'allow', not 'drop'\n"
                 "set/opendepot.yaml:1:78: 'blockOnHigh' must be true or false, not a number\n");
+        check_settings("scanner: {path: trivy, maxMemory: 1M, database: {repositories: [x], maxAge: 1s}}\n",
+                "set/opendepot.yaml:1:17: 'path' must be an absolute path without '.' and '..', not "
+                "'trivy'\n"
+                "set/opendepot.yaml:1:35: 'maxMemory' must be between 256M and 1024G, not '1M'\n"
+                "set/opendepot.yaml:1:65: 'repositories' must be an OCI reference such as "
+                "registry.example/trivy-db:2, "
+                "not 'x'\n"
+                "set/opendepot.yaml:1:77: 'maxAge' must be between 1h and 3650d, not '1s'\n");
         check_settings("scanning: {waivers: [{id: CVE-1}, {id: \"a \", until: tomorrow, reason: \"\"}]}\n",
                 "set/opendepot.yaml:1:22: an element of 'waivers' lacks the key 'reason'\n"
                 "set/opendepot.yaml:1:40: 'id' must be one line of printable text without spaces around it, "
