@@ -112,10 +112,11 @@ int fs_read_file(int dirfd, const char *name, size_t max, char **ret_data, size_
         return fs_read_fd(fd, max, ret_data, ret_size);
 }
 
+static int remove_content(int fd, unsigned depth);
+
 static int remove_below(int dirfd, const char *name, unsigned depth) {
-        int fd, r = 0;
-        DIR *directory;
-        const struct dirent *entry;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
 
         if (unlinkat(dirfd, name, 0) >= 0)
                 return 0;
@@ -126,23 +127,35 @@ static int remove_below(int dirfd, const char *name, unsigned depth) {
         fd = open_component(dirfd, name, false);
         if (fd < 0)
                 return fd;
-        directory = fdopendir(fd);
-        if (!directory) {
-                r = negative_errno();
-                close_fd(fd);
-                return r;
-        }
-        while (r >= 0 && (entry = readdir(directory)))
-                if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
-                        r = remove_below(fd, entry->d_name, depth - 1);
-        (void) closedir(directory);
+        r = remove_content(fd, depth - 1);
         if (r >= 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
                 r = negative_errno();
         return r;
 }
 
+static int remove_content(int fd, unsigned depth) {
+        int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+        DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+        const struct dirent *entry;
+
+        if (!directory) {
+                r = negative_errno();
+                close_fd(copy);
+                return r;
+        }
+        while (r >= 0 && (entry = readdir(directory)))
+                if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
+                        r = remove_below(fd, entry->d_name, depth);
+        (void) closedir(directory);
+        return r;
+}
+
 int fs_remove_tree(int dirfd, const char *name) {
         return remove_below(dirfd, name, TREE_DEPTH_MAX);
+}
+
+int fs_remove_content(int dirfd) {
+        return remove_content(dirfd, TREE_DEPTH_MAX - 1);
 }
 
 int fs_write_all(int fd, const void *data, size_t size) {

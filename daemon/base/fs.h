@@ -33,6 +33,8 @@ int fs_remove_temporaries(int dirfd);
 /* Removes the file or the directory `name` (one component) with everything below it. Returns 0, -ENOENT, -ELOOP when
  * directories are nested too deeply, or a negative errno. Blocks on the disk. */
 int fs_remove_tree(int dirfd, const char *name);
+/* The same with everything in the directory, which stays. */
+int fs_remove_content(int dirfd);
 
 /* Writes everything or fails. */
 int fs_write_all(int fd, const void *data, size_t size);

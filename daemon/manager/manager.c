@@ -173,12 +173,10 @@ static int open_scans(Manager *manager, const ManagerOptions *options) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = fs_remove_tree(manager->state_fd, "scans");
-        if (r < 0 && r != -ENOENT)
-                return r;
         fd = fs_open_directory(manager->state_fd, "scans", true);
-        if (fd < 0)
-                return fd;
+        r = fd < 0 ? fd : fs_remove_content(fd);
+        if (r < 0)
+                return r;
         return scans_new(
                 &(ScansOptions) {
                         .event = manager->event,
@@ -498,11 +496,19 @@ const ConfigProblem *manager_problems(const Manager *manager, size_t *ret_n) {
         return manager->config->problems;
 }
 
+static unsigned count_active(const Manager *manager) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < manager->n_runners; i++)
+                n += manager->runners[i]->running || runner_is_waiting(manager->runners[i]);
+        return n;
+}
+
 ManagerNumbers manager_numbers(const Manager *manager) {
         return (ManagerNumbers) {
                 .started_usec = manager->started_usec,
                 .loaded_usec = manager->loaded_usec,
-                .packages_active = manager->n_running,
+                .packages_active = count_active(manager),
                 .transfers_running = fetcher_n_running(manager->fetcher),
                 .transfers_queued = fetcher_n_queued(manager->fetcher),
                 .workers_running = worker_pool_n_running(manager->workers),

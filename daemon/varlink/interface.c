@@ -106,7 +106,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Status, SD_VARLINK_FIELD_COMMENT("Version o
         SD_VARLINK_FIELD_COMMENT("Times are RFC 3339 in UTC"),
         SD_VARLINK_DEFINE_FIELD(startedAt, SD_VARLINK_STRING, 0),
         SD_VARLINK_DEFINE_FIELD(loadedAt, SD_VARLINK_STRING, 0),
-        SD_VARLINK_FIELD_COMMENT("Packages that are being looked at or worked on"),
+        SD_VARLINK_FIELD_COMMENT("Packages that are being looked at or worked on, or wait for that"),
         SD_VARLINK_DEFINE_FIELD(packagesActive, SD_VARLINK_INT, 0),
         SD_VARLINK_DEFINE_FIELD(packages, SD_VARLINK_INT, 0),
         SD_VARLINK_FIELD_COMMENT("Packages in state failed or incomplete"),

@@ -198,9 +198,9 @@ class Daemon:
         connection.close()
         return time.monotonic() - before
 
-    def run_ctl(self, verb):
+    def run_ctl(self, *words):
         """Seconds that opendepotctl takes as a whole."""
-        return run_program([str(self.build / "ctl/opendepotctl"), f"--socket={self.socket}", verb])
+        return run_program([str(self.build / "ctl/opendepotctl"), f"--socket={self.socket}", *words])
 
     def snapshot(self):
         """What stat() says of everything in the store and the state, but times of access."""

@@ -143,7 +143,7 @@ def figure_8(bench):
         first_poll(bench, daemon, connection)
         for package in sorted(package["name"] for package in connection.call("ListPackages")["packages"]):
             plans = [time_plan(bench, daemon, package) for _ in range(bench.arguments.repetitions)]
-            program = statistics.median(daemon.run_program("plan", package) for _ in plans)
+            program = statistics.median(daemon.run_ctl("plan", package) for _ in plans)
             _, _, n_pages, planned = plans[0]
             if planned != bench.n_versions // 2:
                 raise RuntimeError(f"{package}: {planned} versions in the plan")

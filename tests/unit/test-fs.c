@@ -235,6 +235,15 @@ static void test_remove_tree(void) {
         close_fd(fd);
 
         check_int(fs_remove_tree(scratch_fd, "tree"), -ENOENT);
+        fd = fs_open_directory(scratch_fd, "emptied/a", true);
+        scratch_write(fd, "file", "x");
+        close_fd(fd);
+        fd = fs_open_directory(scratch_fd, "emptied", false);
+        check_int(fs_remove_content(fd), 0);
+        check(faccessat(scratch_fd, "emptied/a", F_OK, 0) < 0 &&
+                faccessat(scratch_fd, "emptied", F_OK, 0) >= 0);
+        check_int(fs_remove_content(fd), 0);
+        close_fd(fd);
         check(symlinkat("kept", scratch_fd, "link-to-kept") >= 0);
         check_int(fs_remove_tree(scratch_fd, "link-to-kept"), 0);
         check(faccessat(scratch_fd, "kept/file", F_OK, 0) >= 0);
