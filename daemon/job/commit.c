@@ -21,7 +21,6 @@ int commit_record(StoreBatch *batch, const Package *package) {
         return store_batch_put(batch, key, text, strlen(text), package->record_revision);
 }
 
-/* Of a provider, platforms that are published already stay. What is being removed may be half gone. */
 static int settle_verdict(const Judge *judge, const VersionYield *yield, RecordVersion *version) {
         Verdict verdict;
         int r = judge_version(judge, version, !yield->is_stored, yield->scan_problem, &verdict);
@@ -32,6 +31,7 @@ static int settle_verdict(const Judge *judge, const VersionYield *yield, RecordV
         return r;
 }
 
+/* Of a provider, platforms that are published already stay. What is being removed may be half gone. */
 static int record_yield(Package *package, const Judge *judge, VersionYield *yield) {
         const RecordVersion *known = record_find(package->record, yield->version->version);
         /* Without a record, what is adopted lies in the open. */
@@ -117,6 +117,17 @@ static int move_yield(StoreBatch *batch, const Package *package, const VersionYi
         return r;
 }
 
+/* Of all whose side of the quarantine changes to this one. */
+static int move_yields(StoreBatch *batch, const Package *package, const VersionYield *yields,
+        size_t n_yields, bool quarantined) {
+        int r = 0;
+
+        for (size_t i = 0; i < n_yields && r >= 0; i++)
+                if (yields[i].moves && yields[i].recorded->quarantined == quarantined)
+                        r = move_yield(batch, package, &yields[i]);
+        return r;
+}
+
 int commit_version_documents(
         StoreBatch *batch, const Package *package, const Settings *settings, const RecordVersion *version) {
         PublishTarget target = commit_target(package, settings);
@@ -148,9 +159,8 @@ int commit_yields(StoreBatch *batch, Package *package, const Settings *settings,
                 r = record_yield(package, judge, &yields[i]);
         for (size_t i = 0; i < n_yields && r >= 0; i++)
                 r = put_yield(batch, package, &yields[i]);
-        for (size_t i = 0; i < n_yields && r >= 0; i++)
-                if (yields[i].moves && !yields[i].recorded->quarantined)
-                        r = move_yield(batch, package, &yields[i]);
+        if (r >= 0)
+                r = move_yields(batch, package, yields, n_yields, false);
         if (r >= 0)
                 r = store_batch_barrier(batch);
         if (r >= 0)
@@ -161,15 +171,9 @@ int commit_yields(StoreBatch *batch, Package *package, const Settings *settings,
                 r = commit_version_documents(batch, package, settings, yields[i].recorded);
         if (r >= 0)
                 r = commit_index(batch, package, settings);
-
-        for (size_t i = 0; i < n_yields && r >= 0; i++) {
-                if (!yields[i].moves || !yields[i].recorded->quarantined)
-                        continue;
+        if (r >= 0)
                 r = store_batch_barrier(batch);
-                if (r >= 0)
-                        r = move_yield(batch, package, &yields[i]);
-        }
-        return r;
+        return r < 0 ? r : move_yields(batch, package, yields, n_yields, true);
 }
 
 int commit_hide(StoreBatch *batch, const Package *package, const Settings *settings) {
@@ -187,11 +191,10 @@ int commit_hide(StoreBatch *batch, const Package *package, const Settings *setti
 }
 
 static int delete_scan(StoreBatch *batch, const Package *package, const char *file) {
-        static const char *const suffixes[] = { SCAN_FINDINGS_SUFFIX, SCAN_REPORT_SUFFIX, SCAN_SBOM_SUFFIX };
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(suffixes) && r >= 0; i++) {
-                _cleanup_free_ char *name = text_format("%s%s", file, suffixes[i]),
+        for (ScanOutput i = 0; i < _SCAN_OUTPUT_MAX && r >= 0; i++) {
+                _cleanup_free_ char *name = text_format("%s%s", file, scan_output_suffix(i)),
                                     *key = name ? package_key(package, name) : NULL;
 
                 r = key ? store_batch_delete(batch, key) : -ENOMEM;

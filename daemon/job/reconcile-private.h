@@ -72,9 +72,9 @@ void reconcile_version_failed(Reconcile *reconcile, const char *version, const V
 /* What was brought, scanned or judged is ready for the store, unless it turns out to be nothing new. Leaves *yield empty. */
 void reconcile_take_yield(Reconcile *reconcile, VersionYield *yield);
 
-/* scan-versions.c: has what was brought scanned, if somebody wants that. Returns false, and leaves *yield alone, when there is nothing
- * to scan, or no way to. */
-bool reconcile_scan_yield(Reconcile *reconcile, VersionYield *yield);
+/* scan-versions.c: has what was brought scanned, if somebody wants that. Returns 1 when it has been taken over for that; 0, with
+ * *yield in its place, when there is nothing to scan or no way to; or a negative errno. */
+int reconcile_scan_yield(Reconcile *reconcile, VersionYield *yield);
 /* Starts scans of what the store has. */
 int reconcile_scan_stored(Reconcile *reconcile);
 /* Makes ready for the store what the verdict changes. */

@@ -545,13 +545,19 @@ void reconcile_take_yield(Reconcile *reconcile, VersionYield *yield) {
 
 static void on_task_done(VersionTask *task, VersionYield *yield, void *userdata) {
         Reconcile *reconcile = userdata;
+        int r;
 
         for (size_t i = 0; i < reconcile->n_tasks; i++)
                 if (reconcile->tasks[i] == task) {
                         reconcile->tasks[i] = reconcile->tasks[--reconcile->n_tasks];
                         break;
                 }
-        if (!reconcile_scan_yield(reconcile, yield))
+        r = reconcile_scan_yield(reconcile, yield);
+        if (r < 0) {
+                reconcile_fail_locally(reconcile, "cannot scan", r);
+                return;
+        }
+        if (r == 0)
                 reconcile_take_yield(reconcile, yield);
         reconcile_go_on(reconcile);
 }

@@ -8,19 +8,15 @@
 #include "base/text.h"
 #include "job/scans.h"
 
-/* What a scan writes: a staged file each, and what it is called in the store. */
-typedef enum Output {
-        OUTPUT_FINDINGS,
-        OUTPUT_REPORT,
-        OUTPUT_SBOM,
-        _OUTPUT_MAX,
-} Output;
-
-static const char *const output_suffixes[_OUTPUT_MAX] = {
-        [OUTPUT_FINDINGS] = SCAN_FINDINGS_SUFFIX,
-        [OUTPUT_REPORT] = SCAN_REPORT_SUFFIX,
-        [OUTPUT_SBOM] = SCAN_SBOM_SUFFIX,
+static const char *const output_suffixes[_SCAN_OUTPUT_MAX] = {
+        [SCAN_OUTPUT_FINDINGS] = ".findings.json",
+        [SCAN_OUTPUT_REPORT] = ".report.json",
+        [SCAN_OUTPUT_SBOM] = ".cdx.json",
 };
+
+const char *scan_output_suffix(ScanOutput output) {
+        return output_suffixes[output];
+}
 
 struct ScanTask {
         const JobContext *context;
@@ -28,7 +24,7 @@ struct ScanTask {
         VersionYield yield;
         uint64_t failed_usec;
         size_t artifact; /* the one that is being scanned */
-        char *staged[_OUTPUT_MAX];
+        char *staged[_SCAN_OUTPUT_MAX];
         ScanJob *job;
         sd_event_source *deferred; /* the end, on a turn of its own */
         ScanTaskDone done;
@@ -47,7 +43,7 @@ bool scan_task_is_needed(const RecordVersion *version, uint64_t failed_usec) {
 }
 
 static void forget_outputs(ScanTask *task) {
-        for (Output i = 0; i < _OUTPUT_MAX; i++) {
+        for (ScanOutput i = 0; i < _SCAN_OUTPUT_MAX; i++) {
                 if (task->staged[i])
                         background_unlink(
                                 task->context->offload, task->package->store->staging_fd, task->staged[i]);
@@ -103,7 +99,7 @@ static int keep_result(ScanTask *task, const WorkerReport *report) {
                 forget_outputs(task);
         } else
                 r = record_scan_new(&report->scan, &scan);
-        for (Output i = 0; i < _OUTPUT_MAX && r >= 0; i++) {
+        for (ScanOutput i = 0; i < _SCAN_OUTPUT_MAX && r >= 0; i++) {
                 _cleanup_free_ char *file = NULL;
 
                 if (!task->staged[i])
@@ -157,7 +153,7 @@ static int open_artifact(const ScanTask *task, const RecordArtifact *artifact) {
         return key ? store_open_object(package->store, key) : -ENOMEM;
 }
 
-static int create_output(ScanTask *task, const char *name, Output output, int *ret) {
+static int create_output(ScanTask *task, const char *name, ScanOutput output, int *ret) {
         int staging_fd = task->package->store->staging_fd;
 
         task->staged[output] = text_format("%s%s", name, output_suffixes[output]);
@@ -181,11 +177,11 @@ static int start_scan(ScanTask *task, const RecordArtifact *artifact) {
         sha256_hex_of(key, strlen(key), name);
         r = files.input_fd = open_artifact(task, artifact);
         if (r >= 0)
-                r = create_output(task, name, OUTPUT_FINDINGS, &files.findings_fd);
+                r = create_output(task, name, SCAN_OUTPUT_FINDINGS, &files.findings_fd);
         if (r >= 0)
-                r = create_output(task, name, OUTPUT_REPORT, &files.raw_fd);
+                r = create_output(task, name, SCAN_OUTPUT_REPORT, &files.raw_fd);
         if (r >= 0 && !is_module)
-                r = create_output(task, name, OUTPUT_SBOM, &files.sbom_fd);
+                r = create_output(task, name, SCAN_OUTPUT_SBOM, &files.sbom_fd);
         if (r < 0) {
                 close_fd(files.input_fd);
                 close_fd(files.findings_fd);

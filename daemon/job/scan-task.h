@@ -6,10 +6,16 @@
 #include "job/package.h"
 #include "job/version-task.h"
 
-/* Beside an artifact, after its name. */
-#define SCAN_FINDINGS_SUFFIX ".findings.json"
-#define SCAN_REPORT_SUFFIX ".report.json" /* the scanner's own */
-#define SCAN_SBOM_SUFFIX ".cdx.json"
+/* The documents that a scan leaves beside an artifact. */
+typedef enum ScanOutput {
+        SCAN_OUTPUT_FINDINGS,
+        SCAN_OUTPUT_REPORT, /* the scanner's own */
+        SCAN_OUTPUT_SBOM,   /* of providers */
+        _SCAN_OUTPUT_MAX,
+} ScanOutput;
+
+/* What follows the artifact's name in that of the document. */
+const char *scan_output_suffix(ScanOutput output);
 
 typedef struct ScanTask ScanTask;
 

@@ -63,19 +63,15 @@ static int start(Reconcile *reconcile, VersionYield *yield) {
         return 0;
 }
 
-bool reconcile_scan_yield(Reconcile *reconcile, VersionYield *yield) {
+int reconcile_scan_yield(Reconcile *reconcile, VersionYield *yield) {
         int r;
 
         if (!yield->version || !is_wanted(reconcile) || !scan_task_is_needed(yield->version, 0))
-                return false;
-        if (reconcile->scan_problem) {
-                (void) string_assign(&yield->scan_problem, reconcile->scan_problem);
-                return false;
-        }
+                return 0;
+        if (reconcile->scan_problem)
+                return string_assign(&yield->scan_problem, reconcile->scan_problem);
         r = start(reconcile, yield);
-        if (r < 0)
-                reconcile_fail_locally(reconcile, "cannot scan", r);
-        return true;
+        return r < 0 ? r : 1;
 }
 
 static bool is_under_way(const Reconcile *reconcile, const RecordVersion *version) {

@@ -1,25 +1,11 @@
 /* A scanner's report: what it is read into makes a findings document that parses again, a summary, and an SBOM that can be
  * merged. */
+#include "../unit/text-source.h"
 #include "base/text.h"
 #include "fuzz.h"
 #include "scan/report.h"
 
 static const JsonStreamLimits limits = { .size_max = MIB, .element_max = 64 * KIB };
-
-typedef struct Source {
-        const char *data;
-        size_t size;
-} Source;
-
-static ssize_t read_source(void *userdata, void *buffer, size_t size) {
-        Source *source = userdata;
-        size_t n = MIN_OF(size, source->size);
-
-        memcpy(buffer, source->data, n);
-        source->data += n;
-        source->size -= n;
-        return (ssize_t) n;
-}
 
 static int append(void *userdata, const void *data, size_t size) {
         return buffer_append(userdata, data, size);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "fixtures.h"
 #include "scan/report.h"
+#include "text-source.h"
 
 static const JsonStreamLimits limits = { .size_max = SBOM_SIZE_MAX, .element_max = MIB };
 
@@ -12,21 +13,6 @@ static int append(void *userdata, const void *data, size_t size) {
 
 static int refuse(void *userdata, const void *data, size_t size) {
         return -ENOSPC;
-}
-
-typedef struct Source {
-        const char *text;
-        size_t size;
-} Source;
-
-static ssize_t read_source(void *userdata, void *buffer, size_t size) {
-        Source *source = userdata;
-        size_t n = MIN_OF(size, source->size);
-
-        memcpy(buffer, source->text, n);
-        source->text += n;
-        source->size -= n;
-        return (ssize_t) n;
 }
 
 static JsonStream *stream_of(Source *source) {

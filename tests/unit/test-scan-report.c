@@ -1,22 +1,7 @@
 #include "scan/report.h"
 
 #include "fixtures.h"
-
-/* A stream over a text. */
-typedef struct Source {
-        const char *text;
-        size_t size;
-} Source;
-
-static ssize_t read_source(void *userdata, void *buffer, size_t size) {
-        Source *source = userdata;
-        size_t n = MIN_OF(size, source->size);
-
-        memcpy(buffer, source->text, n);
-        source->text += n;
-        source->size -= n;
-        return (ssize_t) n;
-}
+#include "text-source.h"
 
 static int read_text(const char *text, size_t size, SbomWriter *sbom, ScanReport *report, char **ret_error) {
         const JsonStreamLimits limits = { .size_max = 16 * MIB, .element_max = SCAN_REPORT_ELEMENT_MAX };
